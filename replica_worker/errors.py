@@ -1,0 +1,106 @@
+"""The one tree of errors that the product raises on purpose.
+
+Every error says which operation failed, on which chunk, why, what to do next, and whether the
+same work can succeed when it is tried again. `str(error)` is one line that may be shown to a
+person as it stands: it never holds a secret. What this module does not do: decide how often to
+retry (`usecases`) or how a driver's error is classified (`engines`).
+"""
+
+from __future__ import annotations
+
+
+class ReplicaError(Exception):
+    """Base of all errors of the product.
+
+    Attributes:
+        operation: what was being done, as a phrase ("merge the chunk").
+        cause: why it failed, in the words of the one who knows (the driver's, shortened).
+        next_step: what a person should do about it.
+        retryable: whether the same work may succeed later without anyone's help.
+        chunk: the chunk it happened on ("APP_4_SALES 2026-11-22"), when there is one.
+    """
+
+    def __init__(
+        self,
+        *,
+        operation: str,
+        cause: str,
+        next_step: str,
+        retryable: bool = False,
+        chunk: str | None = None,
+    ) -> None:
+        self.operation = operation
+        self.cause = cause.rstrip(". \n")
+        self.next_step = next_step.rstrip(". \n")
+        self.retryable = retryable
+        self.chunk = chunk
+        super().__init__(operation, cause, next_step)
+
+    def __str__(self) -> str:
+        where = f" [{self.chunk}]" if self.chunk else ""
+        return f"{self.operation}{where}: {self.cause}. {self.next_step}."
+
+    def on_chunk(self, chunk: str) -> ReplicaError:
+        """Return this error, naming the chunk it happened on if none is named yet."""
+        self.chunk = self.chunk or chunk
+        return self
+
+
+class UsageError(ReplicaError):
+    """The command was called with words that make no sense; nothing was done."""
+
+
+class SettingsError(ReplicaError):
+    """A setting is missing or wrong; nothing was done."""
+
+
+class SpecError(ReplicaError):
+    """The table specs cannot be used; the message names table and column."""
+
+
+class SchemaMismatchError(ReplicaError):
+    """A live table does not have the columns that its spec says."""
+
+
+class MigrationError(ReplicaError):
+    """A migration was edited after it was applied, or failed."""
+
+
+class EmbeddedServerError(ReplicaError):
+    """A server that the product starts itself did not start or stop."""
+
+
+class BrokerError(ReplicaError):
+    """The broker cannot be reached or refuses us."""
+
+
+class DatabaseError(ReplicaError):
+    """A database refused a statement or could not be reached."""
+
+
+class DatabaseUnreachableError(DatabaseError):
+    """The database could not be reached at all, or the connection broke."""
+
+
+class ArchiveError(ReplicaError):
+    """A Parquet file or manifest could not be written, or is not what it should be."""
+
+
+class MergeError(ReplicaError):
+    """Staged rows could not be made the target's rows; the target is unchanged."""
+
+
+class DeletesRefusedError(MergeError):
+    """More rows would be deleted than the delete guard allows; the target is unchanged."""
+
+
+class LeaseLostError(ReplicaError):
+    """The chunk belongs to another attempt by now; this one must not commit."""
+
+
+class ChunkBusyError(ReplicaError):
+    """Another worker is at the same table and day; the chunk waits its turn."""
+
+
+class RunNotFoundError(ReplicaError):
+    """No run of that id is in the ledger."""
