@@ -1,0 +1,112 @@
+"""Runs and chunks: what is asked for at once, and the unit of work and of account.
+
+Owns their states and which of them are final. Does not store them (`ledger`) or order them
+(`plan`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from replica_worker.model.specs import TableSpec
+
+
+class RunKind(StrEnum):
+    """Why the chunks of a run were asked for."""
+
+    NIGHTLY = "nightly"
+    BACKFILL = "backfill"
+    CHECK_FIXES = "check_fixes"
+
+
+class RunStatus(StrEnum):
+    """Where a run stands. Everything but `running` is final."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"  # at least one chunk failed or was refused
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the run is closed."""
+        return self is not RunStatus.RUNNING
+
+
+class Action(StrEnum):
+    """What is done with a chunk."""
+
+    LOAD = "load"  # extract, stage, merge
+    CHECK = "check"  # compare digests; extract and merge what differs
+
+
+class ChunkState(StrEnum):
+    """Where a chunk stands in the ledger."""
+
+    PENDING = "pending"  # waits in the ledger to be handed to the broker
+    QUEUED = "queued"  # handed to the broker
+    RUNNING = "running"  # claimed: a worker holds the lease
+    MERGED = "merged"  # loaded; the target equals the extract
+    CHECKED = "checked"  # compared, and repaired where that was asked for
+    SKIPPED = "skipped"  # the source does not expose the table
+    REFUSED = "refused"  # the delete guard wants a person's word
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether no worker will touch the chunk again by itself."""
+        return self not in (ChunkState.PENDING, ChunkState.QUEUED, ChunkState.RUNNING)
+
+    @property
+    def is_trouble(self) -> bool:
+        """Whether the chunk ended without doing what was asked."""
+        return self in (ChunkState.REFUSED, ChunkState.FAILED)
+
+
+OPEN_STATES = tuple(state for state in ChunkState if not state.is_final)
+TROUBLE_STATES = tuple(state for state in ChunkState if state.is_trouble)
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class ChunkId:
+    """Names a chunk of a run: one table and one day.
+
+    For a table that is not cut by days the chunk is the whole table and `day` is the day it was
+    asked for ("as of").
+    """
+
+    run_id: str
+    table: str
+    day: date
+
+    def __str__(self) -> str:
+        return f"{self.table} {self.day}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedChunk:
+    """A chunk that a plan asks for."""
+
+    table: str
+    day: date
+    action: Action
+    wave: int  # chunks of a wave are handed out when all lower waves are finished
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """All chunks of a run-to-be, in the order in which they should be handed out."""
+
+    kind: RunKind
+    first_day: date
+    last_day: date
+    chunks: tuple[PlannedChunk, ...]
+    tables: tuple[str, ...]
+
+
+def chunk_rows_are_whole_table(spec: TableSpec) -> bool:
+    """Whether a chunk of this table stands for all its rows."""
+    return not spec.is_daily

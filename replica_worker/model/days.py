@@ -1,0 +1,59 @@
+"""Days and half-open ranges of days, the product's only notion of time of day's business.
+
+Owns the rule what "yesterday" is in a zone. Does not read the clock: callers pass the instant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class DayRange:
+    """The days from `first` up to, not including, `end`."""
+
+    first: date
+    end: date
+
+    def __post_init__(self) -> None:
+        if self.end < self.first:
+            raise ValueError(f"a range cannot end ({self.end}) before it begins ({self.first})")
+
+    @classmethod
+    def one(cls, day: date) -> DayRange:
+        """The range `[day, day + 1)`."""
+        return cls(first=day, end=day + ONE_DAY)
+
+    @classmethod
+    def inclusive(cls, start: date, last: date) -> DayRange:
+        """The range that people mean by "from start to last": the last day belongs to it."""
+        return cls(first=start, end=last + ONE_DAY)
+
+    @property
+    def last(self) -> date:
+        """The last day inside the range."""
+        return self.end - ONE_DAY
+
+    def __iter__(self) -> Iterator[date]:
+        day = self.first
+        while day < self.end:
+            yield day
+            day += ONE_DAY
+
+    def __len__(self) -> int:
+        return (self.end - self.first).days
+
+    def __str__(self) -> str:
+        return f"{self.first}" if len(self) == 1 else f"{self.first}..{self.last}"
+
+
+def yesterday(*, now: datetime, zone: ZoneInfo) -> date:
+    """The business's yesterday at the instant `now` (aware), as calendars in `zone` show it."""
+    if now.tzinfo is None:
+        raise ValueError("the instant must carry its zone")
+    return now.astimezone(zone).date() - ONE_DAY

@@ -1,0 +1,58 @@
+"""Digests and verdicts: what it means that two copies of a chunk are equal.
+
+A digest is the number of rows and an order-independent hash over them: the sum, modulo 2^128
+as two 64-bit halves, of one hash a row. How a row is hashed is the engines' matter; both sides
+of a comparison must hash alike, which `kind` and `encoding` make sure of.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from replica_worker.model.specs import TableSpec
+
+_HALF = 1 << 64
+
+
+class DigestKind(StrEnum):
+    """What of a row goes into its hash."""
+
+    VERSION = "version"  # key and rowversion: cheap, and as good where the source keeps one
+    CONTENT = "content"  # every replicated column
+
+
+class Verdict(StrEnum):
+    """What a check found, and did."""
+
+    MATCH = "match"
+    REPAIRED = "repaired"
+    DIFFERS = "differs"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Digest:
+    """Row count and hash of a chunk."""
+
+    kind: DigestKind
+    rows: int
+    hash: str  # 32 hexadecimal digits
+
+    @classmethod
+    def from_sums(cls, *, kind: DigestKind, rows: int, high: int, low: int) -> Digest:
+        """Make a digest of the two sums, over all rows, of the row hashes' signed halves."""
+        return cls(kind=kind, rows=rows, hash=f"{high % _HALF:016x}{low % _HALF:016x}")
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.rows}:{self.hash}"
+
+
+def cheapest_kind(spec: TableSpec, *, deep: bool = False) -> DigestKind:
+    """The kind of digest that proves equality of this table at the least cost.
+
+    A rowversion changes with every insert and update of a row, so equal sets of (key,
+    rowversion) mean that no row was inserted, updated or deleted. `deep` distrusts the copy's
+    other columns as well.
+    """
+    return DigestKind.VERSION if spec.rowversion and not deep else DigestKind.CONTENT

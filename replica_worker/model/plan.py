@@ -1,0 +1,82 @@
+"""The planner: (specs, days, what the ledger already has) → chunks. Pure.
+
+A table that is not cut by days makes one chunk a run, as of the run's last day. Child tables
+dated by a parent's row come one wave after their parents, so that the warehouse can tell their
+day when they arrive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import date
+
+from replica_worker.model.chunks import Action, Plan, PlannedChunk, RunKind
+from replica_worker.model.days import ONE_DAY, DayRange
+from replica_worker.model.specs import TableSpec
+
+CHECK_WAVE = 100
+"""The wave of a nightly run's T-1 checks: after every load, whatever its wave."""
+
+Loaded = Collection[tuple[str, date]]
+"""Which (table, day) the ledger says are loaded already."""
+
+
+def plan_backfill(
+    *, tables: Sequence[TableSpec], days: DayRange, already_loaded: Loaded = ()
+) -> Plan:
+    """Load every day of the range, oldest first, but for those in `already_loaded`."""
+    chunks = [
+        PlannedChunk(table=table.name, day=day, action=Action.LOAD, wave=_wave(table))
+        for table in tables
+        for day in (days if table.is_daily else [days.last])
+        if (table.name, day) not in already_loaded
+    ]
+    return _plan(RunKind.BACKFILL, tables, days, chunks)
+
+
+def plan_nightly(*, tables: Sequence[TableSpec], day: date, check_fixes: bool = True) -> Plan:
+    """Load `day` (T-0), then check the day before (T-1).
+
+    Tables that are not cut by days are loaded whole, so there is nothing left of them to check.
+    """
+    chunks = [
+        PlannedChunk(table=table.name, day=day, action=Action.LOAD, wave=_wave(table))
+        for table in tables
+    ]
+    first = day
+    if check_fixes:
+        first = day - ONE_DAY
+        chunks += [
+            PlannedChunk(
+                table=table.name, day=first, action=Action.CHECK, wave=CHECK_WAVE + _wave(table)
+            )
+            for table in tables
+            if table.is_daily
+        ]
+    return _plan(RunKind.NIGHTLY, tables, DayRange.inclusive(first, day), chunks)
+
+
+def plan_check_fixes(*, tables: Sequence[TableSpec], day: date) -> Plan:
+    """Check one day of every daily table, and the whole of the others."""
+    chunks = [
+        PlannedChunk(table=table.name, day=day, action=Action.CHECK, wave=_wave(table))
+        for table in tables
+    ]
+    return _plan(RunKind.CHECK_FIXES, tables, DayRange.one(day), chunks)
+
+
+def _wave(table: TableSpec) -> int:
+    return 1 if table.day_from else 0
+
+
+def _plan(
+    kind: RunKind, tables: Sequence[TableSpec], days: DayRange, chunks: list[PlannedChunk]
+) -> Plan:
+    ordered = sorted(chunks, key=lambda chunk: (chunk.wave, chunk.day))
+    return Plan(
+        kind=kind,
+        first_day=days.first,
+        last_day=days.last,
+        chunks=tuple(ordered),
+        tables=tuple(table.name for table in tables),
+    )
