@@ -1,0 +1,1 @@
+"""Engines: one folder per SQL dialect, each of which implements `interface` whole."""

@@ -1,0 +1,225 @@
+"""What the product asks of a database. An engine implements all of it for one SQL dialect.
+
+Two roles: a `Snapshot` is a consistent, read-only look at either side; a `Warehouse` is the
+database we own and write to. A third engine is one new folder beside this module and one line
+in `registry`. Nothing outside an engine's folder writes SQL of a dialect.
+
+Rules every engine keeps:
+* record batches carry the spec's Arrow schema exactly: names, order, types, nullability;
+* no Python object is made per row, and memory does not grow with the chunk;
+* the source is only ever read, in one snapshot, with explicit columns and half-open ranges;
+* every driver error leaves as a `ReplicaError` that says whether it can be retried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import StrEnum
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from replica_worker.model.counts import MergeCounts
+from replica_worker.model.days import DayRange
+from replica_worker.model.digests import Digest, DigestKind
+from replica_worker.model.specs import TableSpec
+
+DAY_FIELD = "__day"
+"""Name of the extra column, last, in which `Snapshot.read_by_key` tells each row's day."""
+
+STAGING_SCHEMA = "replica_stage"
+
+
+class Side(StrEnum):
+    """Which of the two copies of a table is meant."""
+
+    SOURCE = "source"
+    WAREHOUSE = "warehouse"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowSelection:
+    """Which rows of a table, on which side. Narrowed by copying, never changed."""
+
+    table: TableSpec
+    side: Side
+    days: DayRange | None = None  # None: rows of all days, and of none
+    changed_since: bytes | None = None  # only rows whose rowversion is above this
+
+    @property
+    def schema_name(self) -> str:
+        """The database schema that the table lies in on this side."""
+        source = self.side is Side.SOURCE
+        return self.table.source_schema if source else self.table.target_schema
+
+    @property
+    def table_name(self) -> str:
+        """The table's name on this side."""
+        return self.table.name if self.side is Side.SOURCE else self.table.target_name
+
+    def on(self, side: Side) -> RowSelection:
+        """The same rows on the other side."""
+        return replace(self, side=side)
+
+    def within(self, days: DayRange | None) -> RowSelection:
+        """The same table's rows of other days."""
+        return replace(self, days=days)
+
+    def above(self, rowversion: bytes | None) -> RowSelection:
+        """Those of these rows that changed after `rowversion`."""
+        return replace(self, changed_since=rowversion)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectionOptions:
+    """What an engine needs to know beside the URL."""
+
+    url: str  # SQLAlchemy URL; holds a password, so it is never shown
+    zone: ZoneInfo  # in which a day of a datetimeoffset column begins
+    connect_timeout: timedelta
+    statement_timeout: timedelta
+    batch_bytes: int  # about how much of a result is held in memory at once
+    read_only: bool  # the source: open every session as one that cannot write
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyList:
+    """Keys of some rows, on their way from one database to the other."""
+
+    json: str  # a list of objects whose members k0, k1… hold the key's columns as text
+    count: int
+
+
+class Snapshot(Protocol):
+    """A read-only look at one database, the same instant for all its calls."""
+
+    def require_table(self, table: TableSpec, side: Side) -> bool:
+        """Whether the table is there; SchemaMismatchError if its columns are not the spec's."""
+        ...
+
+    def read(self, selection: RowSelection) -> Iterator[pa.RecordBatch]:
+        """The selected rows, in no order, as batches of the spec's Arrow schema."""
+        ...
+
+    def read_by_key(
+        self, table: TableSpec, side: Side, keys: Sequence[KeyList]
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows, on any day, whose keys are listed, with `DAY_FIELD` behind the columns.
+
+        `keys` are lists as `Warehouse.surplus_keys` gives them.
+        """
+        ...
+
+    def digest(self, selection: RowSelection, kind: DigestKind) -> Digest:
+        """The digest of the selected rows, computed in the database."""
+        ...
+
+    def row_hashes(self, selection: RowSelection) -> Iterator[pa.RecordBatch]:
+        """(`key` as JSON text, content `hash` as 32 hexadecimal digits) of each selected row."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class StagedChunk:
+    """What a merge needs to know: which rows the staging table stands for."""
+
+    table: TableSpec
+    staging: str  # name of the staging table in STAGING_SCHEMA
+    days: DayRange | None  # None: the whole table
+    is_complete: bool  # all rows of the chunk are staged, so others may be deleted
+
+
+class Warehouse(Protocol):
+    """The database that the product owns: staging, merge, ledger, migrations.
+
+    Methods take the caller's SQLAlchemy connection and run in its transaction, so that a merge
+    and its ledger row commit together.
+    """
+
+    sql: sa.Engine
+
+    def create_staging(self, connection: sa.Connection, table: TableSpec, staging: str) -> None:
+        """Make an empty staging table for one attempt."""
+        ...
+
+    def load_staging(
+        self,
+        connection: sa.Connection,
+        table: TableSpec,
+        staging: str,
+        batches: Iterable[pa.RecordBatch],
+    ) -> int:
+        """Bulk-load batches into a staging table; the number of rows that arrived."""
+        ...
+
+    def drop_staging(self, connection: sa.Connection, staging: str) -> None:
+        """Drop a staging table if it is there."""
+        ...
+
+    def list_staging(self, connection: sa.Connection) -> list[str]:
+        """Names of all staging tables."""
+        ...
+
+    def surplus_keys(self, connection: sa.Connection, chunk: StagedChunk) -> list[KeyList]:
+        """Keys of the target's rows of the chunk that are not staged, in bounded lists."""
+        ...
+
+    def count_present(self, connection: sa.Connection, chunk: StagedChunk) -> int:
+        """Number of rows the target has of the chunk."""
+        ...
+
+    def merge(self, connection: sa.Connection, chunk: StagedChunk) -> MergeCounts:
+        """Make the target's rows of the chunk equal the staged ones, touching only what differs.
+
+        Rows of the chunk's own days that are not staged are deleted if the chunk is complete.
+        """
+        ...
+
+    def digest(
+        self, connection: sa.Connection, selection: RowSelection, kind: DigestKind
+    ) -> Digest:
+        """The digest of the selected rows as this transaction sees them."""
+        ...
+
+    def highest_rowversion(self, connection: sa.Connection, table: TableSpec) -> bytes | None:
+        """The largest rowversion the target holds; None if it holds no row."""
+        ...
+
+    def lock_chunk(self, connection: sa.Connection, name: str) -> AbstractContextManager[bool]:
+        """Hold the session's lock of that name; False if another session has it."""
+        ...
+
+
+class Engine(Protocol):
+    """One SQL dialect, over one URL."""
+
+    dialect: str
+
+    def open_snapshot(self) -> AbstractContextManager[Snapshot]:
+        """Connect and open a read-only snapshot; closed without a trace."""
+        ...
+
+    def open_warehouse(self) -> Warehouse:
+        """The writing side; connects lazily."""
+        ...
+
+    def table_ddl(self, table: TableSpec) -> str:
+        """Re-runnable statements that make the target table, its key and its indexes."""
+        ...
+
+    def metadata_ddl(self, metadata: sa.MetaData, schema: str) -> str:
+        """Re-runnable statements that make the metadata tables and the staging schema."""
+        ...
+
+    def run_script(self, connection: sa.Connection, script: str) -> None:
+        """Run a migration's text in the connection's transaction."""
+        ...
+
+    def translate_error(self, error: Exception, *, operation: str) -> Exception:
+        """The ReplicaError that a driver's error means; other errors come back as they are."""
+        ...

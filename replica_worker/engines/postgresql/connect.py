@@ -1,0 +1,103 @@
+"""Connections to PostgreSQL: one URL, two drivers, the same session settings.
+
+psycopg (through SQLAlchemy) carries statements and COPY into staging; ADBC carries results out
+as Arrow. The settings make the text of every type exact and the same everywhere, and put a time
+limit on everything.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+from urllib.parse import quote, urlencode
+
+import adbc_driver_postgresql.dbapi as adbc
+import psycopg
+import sqlalchemy as sa
+
+from replica_worker.engines.interface import ConnectionOptions
+
+_LOCK_TIMEOUT_MS = 30_000
+_TEXT_SETTINGS = {
+    "TimeZone": "UTC",
+    "DateStyle": "ISO, YMD",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
+    "client_encoding": "UTF8",
+}
+# A peer that vanished without a word is noticed after about 25 seconds.
+_KEEPALIVES = {
+    "keepalives": "1",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "25000",
+}
+
+
+def _session_options(options: ConnectionOptions) -> str:
+    settings = {
+        **_TEXT_SETTINGS,
+        "statement_timeout": str(int(options.statement_timeout.total_seconds() * 1000)),
+        "lock_timeout": str(_LOCK_TIMEOUT_MS),
+        "application_name": "replica_worker",
+    }
+    if options.read_only:
+        settings["default_transaction_read_only"] = "on"
+        settings["default_transaction_isolation"] = "repeatable read"
+    return " ".join(
+        f"-c {name}={value.replace(' ', chr(92) + ' ')}" for name, value in settings.items()
+    )
+
+
+def libpq_parameters(options: ConnectionOptions) -> dict[str, str]:
+    """Connection parameters beside host, user, password and database."""
+    url = sa.make_url(options.url)
+    given = {name: str(value) for name, value in url.query.items()}
+    session = _session_options(options)
+    return {
+        **_KEEPALIVES,
+        "connect_timeout": str(max(2, int(options.connect_timeout.total_seconds()))),
+        **given,
+        "options": f"{given['options']} {session}" if "options" in given else session,
+    }
+
+
+def libpq_uri(options: ConnectionOptions) -> str:
+    """The URL as libpq reads it; it holds the password."""
+    url = sa.make_url(options.url)
+    user = quote(url.username or "", safe="")
+    password = f":{quote(str(url.password), safe='')}" if url.password else ""
+    login = f"{user}{password}@" if user else ""
+    host = f"[{url.host}]" if url.host and ":" in url.host else (url.host or "")
+    port = f":{url.port}" if url.port else ""
+    query = urlencode(libpq_parameters(options), quote_via=quote)
+    return f"postgresql://{login}{host}{port}/{quote(url.database or '', safe='')}?{query}"
+
+
+def open_adbc(options: ConnectionOptions) -> Any:
+    """A DBAPI connection that gives Arrow."""
+    return adbc.connect(libpq_uri(options))
+
+
+def make_sqlalchemy_engine(options: ConnectionOptions) -> sa.Engine:
+    """A pooled SQLAlchemy engine; it connects when first used."""
+    url = sa.make_url(options.url).set(drivername="postgresql+psycopg", query={})
+    return sa.create_engine(
+        url,
+        connect_args=libpq_parameters(options),
+        pool_pre_ping=True,
+        pool_size=4,
+        max_overflow=4,
+        hide_parameters=True,
+    )
+
+
+def cursor_of(connection: sa.Connection) -> psycopg.Cursor[tuple[Any, ...]]:
+    """A psycopg cursor inside the SQLAlchemy connection's transaction, begun if need be.
+
+    Without the begin, SQLAlchemy would not know of the work and its commit would do nothing.
+    """
+    if not connection.in_transaction():
+        connection.begin()
+    driver = cast("psycopg.Connection[tuple[Any, ...]]", connection.connection.driver_connection)
+    return driver.cursor()

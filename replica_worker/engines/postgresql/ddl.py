@@ -1,0 +1,88 @@
+"""CREATE statements for target tables and metadata tables, as re-runnable text."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from psycopg import sql
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from replica_worker.engines.interface import STAGING_SCHEMA
+from replica_worker.engines.postgresql.statements import text_of
+from replica_worker.engines.postgresql.types import strategy_for
+from replica_worker.errors import SpecError
+from replica_worker.model.specs import ColumnSpec, TableSpec
+
+_LONGEST_NAME = 63  # bytes; PostgreSQL cuts longer identifiers without a word
+
+
+def table_ddl(table: TableSpec) -> str:
+    """CREATE TABLE, primary key, and the index that finds a day's rows."""
+    _refuse_long_names(table)
+    name = sql.Identifier(table.target_schema, table.target_name)
+    lines = [_column_line(column) for column in table.columns]
+    lines.append(
+        sql.SQL("PRIMARY KEY ({})").format(sql.SQL(", ").join(map(sql.Identifier, table.key)))
+    )
+    parts = [
+        f"CREATE SCHEMA IF NOT EXISTS {text_of(sql.Identifier(table.target_schema))};",
+        text_of(
+            sql.SQL("CREATE TABLE IF NOT EXISTS {} (\n    {}\n);").format(
+                name, sql.SQL(",\n    ").join(lines)
+            )
+        ),
+    ]
+    parts += [text_of(_index(table, name, columns)) for columns in _indexed(table)]
+    return "\n".join(parts) + "\n"
+
+
+def metadata_ddl(metadata: sa.MetaData, schema: str) -> str:
+    """The metadata tables in `schema`, and the schema of the staging tables."""
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    parts = [
+        f"CREATE SCHEMA IF NOT EXISTS {text_of(sql.Identifier(name))};"
+        for name in (schema, STAGING_SCHEMA)
+    ]
+    for table in metadata.sorted_tables:
+        made = str(CreateTable(table, if_not_exists=True).compile(dialect=dialect)).strip()
+        parts.append("\n".join(line.rstrip() for line in made.splitlines()) + ";")
+        parts += [
+            str(CreateIndex(index, if_not_exists=True).compile(dialect=dialect)) + ";"
+            for index in sorted(table.indexes, key=lambda index: str(index.name))
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _column_line(column: ColumnSpec) -> sql.Composable:
+    return sql.SQL("{} {}{}").format(
+        sql.Identifier(column.name),
+        sql.SQL(strategy_for(column.type).stored_as),
+        sql.SQL("" if column.nullable else " NOT NULL"),
+    )
+
+
+def _indexed(table: TableSpec) -> list[tuple[str, ...]]:
+    """Column lists worth an index: the day, a child's parent key, the rowversion watermark."""
+    if table.day_column:
+        return [(table.day_column,)]
+    if table.day_from:
+        return [tuple(child for child, _ in table.day_from.on)]
+    return [(table.rowversion,)] if table.rowversion else []
+
+
+def _index(table: TableSpec, name: sql.Composable, columns: tuple[str, ...]) -> sql.Composable:
+    index_name = f"ix_{table.target_name}__{'_'.join(columns)}"
+    shortened = index_name.encode()[:_LONGEST_NAME].decode(errors="ignore")
+    return sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} ({});").format(
+        sql.Identifier(shortened), name, sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+
+
+def _refuse_long_names(table: TableSpec) -> None:
+    for name in (table.target_schema, table.target_name, *table.column_names):
+        if len(name.encode()) > _LONGEST_NAME:
+            raise SpecError(
+                operation=f"make table {table.target_name}",
+                cause=f"the name {name!r} is longer than PostgreSQL's {_LONGEST_NAME} bytes",
+                next_step="Shorten target_name, leave the column out, or use another warehouse",
+            )

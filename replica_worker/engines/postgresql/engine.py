@@ -1,0 +1,49 @@
+"""The PostgreSQL engine as a whole: implements `interface.Engine` from this folder's parts."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+
+import sqlalchemy as sa
+
+from replica_worker.engines.interface import ConnectionOptions, Snapshot, Warehouse
+from replica_worker.engines.postgresql import ddl
+from replica_worker.engines.postgresql.connect import cursor_of
+from replica_worker.engines.postgresql.errors import translate
+from replica_worker.engines.postgresql.snapshot import open_snapshot
+from replica_worker.engines.postgresql.warehouse import PostgresWarehouse
+from replica_worker.model.specs import TableSpec
+
+
+class PostgresEngine:
+    """PostgreSQL 15 and later over one URL."""
+
+    dialect = "postgresql"
+
+    def __init__(self, options: ConnectionOptions) -> None:
+        self._options = options
+
+    def open_snapshot(self) -> AbstractContextManager[Snapshot]:
+        """Connect and open a read-only snapshot; closed without a trace."""
+        return open_snapshot(self._options)
+
+    def open_warehouse(self) -> Warehouse:
+        """The writing side; connects lazily."""
+        return PostgresWarehouse(self._options)
+
+    def table_ddl(self, table: TableSpec) -> str:
+        """Re-runnable statements that make the target table, its key and its indexes."""
+        return ddl.table_ddl(table)
+
+    def metadata_ddl(self, metadata: sa.MetaData, schema: str) -> str:
+        """Re-runnable statements that make the metadata tables and the staging schema."""
+        return ddl.metadata_ddl(metadata, schema)
+
+    def run_script(self, connection: sa.Connection, script: str) -> None:
+        """Run a migration's text in the connection's transaction."""
+        with cursor_of(connection) as cursor:
+            cursor.execute(script)
+
+    def translate_error(self, error: Exception, *, operation: str) -> Exception:
+        """The ReplicaError that a driver's error means; other errors come back as they are."""
+        return translate(error, operation=operation)

@@ -1,0 +1,147 @@
+"""A read-only snapshot of a PostgreSQL database, read as Arrow.
+
+One ADBC connection, one REPEATABLE READ transaction: the digest, the rows and the look-up of
+moved rows all see the same instant. COPY streams the rows, so memory holds one batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow as pa
+from psycopg import sql
+
+from replica_worker.engines.interface import (
+    DAY_FIELD,
+    ConnectionOptions,
+    KeyList,
+    RowSelection,
+    Side,
+)
+from replica_worker.engines.postgresql import statements
+from replica_worker.engines.postgresql.arrays import to_spec_batch
+from replica_worker.engines.postgresql.connect import open_adbc
+from replica_worker.engines.postgresql.errors import translate
+from replica_worker.engines.postgresql.types import FoundColumn, strategy_for
+from replica_worker.errors import SchemaMismatchError
+from replica_worker.model.digests import Digest, DigestKind
+from replica_worker.model.specs import ColumnSpec, TableSpec
+
+_BATCH_BYTES = "adbc.postgresql.batch_size_hint_bytes"
+
+
+class PostgresSnapshot:
+    """Implements `interface.Snapshot`."""
+
+    def __init__(self, connection: Any, options: ConnectionOptions) -> None:
+        self._connection = connection
+        self._options = options
+        self._found: dict[tuple[str, str], tuple[FoundColumn, ...]] = {}
+
+    def require_table(self, table: TableSpec, side: Side) -> bool:
+        """Whether the table is there; SchemaMismatchError if its columns are not the spec's."""
+        found = self._find_columns(RowSelection(table=table, side=side))
+        if not found:
+            return False
+        live = {column.name: column for column in found}
+        for column in table.columns:
+            _check_column(table, column, live.get(column.name), side)
+        return True
+
+    def read(self, selection: RowSelection) -> Iterator[pa.RecordBatch]:
+        """The selected rows, in no order, as batches of the spec's Arrow schema."""
+        found = self._find_columns(selection)
+        statement = statements.select_rows(selection, found, self._options.zone)
+        for batch in self._stream(statement, f"read table {selection.table_name}"):
+            yield to_spec_batch(selection.table, batch)
+
+    def read_by_key(
+        self, table: TableSpec, side: Side, keys: Sequence[KeyList]
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows, on any day, whose keys are listed, with `DAY_FIELD` behind the columns."""
+        selection = RowSelection(table=table, side=side)
+        found = self._find_columns(selection)
+        for key_list in keys:
+            statement = statements.select_rows_by_key(
+                selection, found, key_list.json, self._options.zone
+            )
+            for batch in self._stream(statement, f"look up keys in table {table.name}"):
+                rows = to_spec_batch(table, batch)
+                yield pa.RecordBatch.from_arrays(
+                    [*rows.columns, batch.column(batch.num_columns - 1)],
+                    schema=table.arrow_schema.append(pa.field(DAY_FIELD, pa.date32())),
+                )
+
+    def digest(self, selection: RowSelection, kind: DigestKind) -> Digest:
+        """The digest of the selected rows, computed in the database."""
+        statement = statements.digest_rows(selection, kind, self._options.zone)
+        batches = list(self._stream(statement, f"digest table {selection.table_name}"))
+        row = pa.Table.from_batches(batches).to_pylist()[0]
+        return Digest.from_sums(
+            kind=kind, rows=row["rows"], high=int(row["high"]), low=int(row["low"])
+        )
+
+    def row_hashes(self, selection: RowSelection) -> Iterator[pa.RecordBatch]:
+        """(`key` as JSON text, content `hash`) of each selected row."""
+        statement = statements.select_row_hashes(selection, self._options.zone)
+        yield from self._stream(statement, f"hash the rows of table {selection.table_name}")
+
+    def _find_columns(self, selection: RowSelection) -> tuple[FoundColumn, ...]:
+        name = (selection.schema_name, selection.table_name)
+        if name not in self._found:
+            batches = self._stream(statements.find_columns(*name), "read the catalogue")
+            self._found[name] = tuple(
+                FoundColumn(**row) for batch in batches for row in batch.to_pylist()
+            )
+        return self._found[name]
+
+    def _stream(self, statement: sql.Composable, operation: str) -> Iterator[pa.RecordBatch]:
+        cursor = self._connection.cursor(
+            adbc_stmt_kwargs={_BATCH_BYTES: str(self._options.batch_bytes)}
+        )
+        try:
+            cursor.execute(statements.text_of(statement))
+            yield from cursor.fetch_record_batch()
+        except Exception as error:
+            translated = translate(error, operation=operation)
+            if translated is error:
+                raise
+            raise translated from None
+        finally:
+            cursor.close()
+
+
+@contextmanager
+def open_snapshot(options: ConnectionOptions) -> Iterator[PostgresSnapshot]:
+    """Connect, give the snapshot, and end its transaction without a trace."""
+    try:
+        connection = open_adbc(options)
+    except Exception as error:
+        translated = translate(error, operation="connect to the database")
+        if translated is error:
+            raise
+        raise translated from None
+    try:
+        yield PostgresSnapshot(connection, options)
+    finally:
+        connection.close()
+
+
+def _check_column(
+    table: TableSpec, column: ColumnSpec, found: FoundColumn | None, side: Side
+) -> None:
+    where = f"the {side}'s table"
+    if found is None:
+        cause = f"column {column.name} of the spec is not in {where}"
+    elif found.type_name not in strategy_for(column.type).accepted:
+        cause = f"column {column.name} is {found.spelling} in {where}; the spec says {column.type}"
+    else:
+        return
+    raise SchemaMismatchError(
+        operation=f"compare table {table.name} with its spec",
+        cause=cause,
+        next_step="Correct the spec file (or set the column's `replicate` to false), "
+        "or the table, and try again",
+    )

@@ -1,0 +1,322 @@
+"""Every statement of this engine, each under a name that says what it is for.
+
+Identifiers are quoted by `sql.Identifier`, values by `sql.Literal`: COPY takes no parameters, so
+values are quoted by the driver on the client, for all statements alike. The texts are run as
+they stand (no placeholders are looked for in them).
+
+The encoding of a row that is hashed: for every column in order `N` if NULL, else the value's
+text behind its length and a colon. So NULL differs from '' and ('a','bc') from ('ab','c').
+Texts are exact under the session settings in `connect.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from psycopg import sql
+
+from replica_worker.engines.interface import (
+    DAY_FIELD,
+    STAGING_SCHEMA,
+    RowSelection,
+    Side,
+)
+from replica_worker.engines.postgresql.types import FoundColumn, read_expression, strategy_for
+from replica_worker.model.days import DayRange
+from replica_worker.model.digests import DigestKind
+from replica_worker.model.specs import ColumnSpec, TableSpec
+
+KEYS_PER_LIST = 5000
+_ARGUMENTS_PER_CALL = 90  # a PostgreSQL function takes 100 arguments
+
+_comma = sql.SQL(", ")
+_comma_line = sql.SQL(",\n       ")
+_and = sql.SQL(" AND ")
+_true = sql.SQL("TRUE")
+
+
+def text_of(statement: sql.Composable) -> str:
+    """The statement as text, ready to be sent."""
+    return statement.as_string(None)
+
+
+def column_of(alias: str, name: str) -> sql.Composable:
+    """`alias."name"`."""
+    return sql.SQL("{}.{}").format(sql.SQL(alias), sql.Identifier(name))
+
+
+def find_columns(schema: str, table: str) -> sql.Composable:
+    """The live columns of a table or view: name, type, spelling, precision and scale."""
+    return sql.SQL(
+        """
+        SELECT a.attname::text                                   AS name,
+               CASE WHEN t.typtype = 'd' THEN b.typname ELSE t.typname END::text AS type_name,
+               format_type(a.atttypid, a.atttypmod)              AS spelling,
+               information_schema._pg_numeric_precision(a.atttypid, a.atttypmod) AS precision,
+               information_schema._pg_numeric_scale(a.atttypid, a.atttypmod)     AS scale
+          FROM pg_catalog.pg_attribute a
+          JOIN pg_catalog.pg_class c     ON c.oid = a.attrelid
+          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+          JOIN pg_catalog.pg_type t      ON t.oid = a.atttypid
+          LEFT JOIN pg_catalog.pg_type b ON b.oid = t.typbasetype
+         WHERE n.nspname = {schema} AND c.relname = {table}
+           AND c.relkind IN ('r', 'v', 'm', 'p', 'f')
+           AND a.attnum > 0 AND NOT a.attisdropped
+         ORDER BY a.attnum
+        """
+    ).format(schema=sql.Literal(schema), table=sql.Literal(table))
+
+
+# ---------------------------------------------------------------- which rows
+
+
+def rows_of(
+    selection: RowSelection, zone: ZoneInfo, *, with_orphans: bool = False
+) -> sql.Composable:
+    """FROM and WHERE: the selected rows of a table, under the alias `t`.
+
+    `with_orphans` adds those rows of a child table whose parent is missing, as no day is theirs.
+    """
+    conditions: list[sql.Composable] = []
+    orphans = with_orphans and selection.table.day_from is not None
+    if selection.days is not None:
+        conditions.append(_day_condition(selection, selection.days, zone, with_orphans=orphans))
+    if selection.changed_since is not None and selection.table.rowversion:
+        conditions.append(
+            sql.SQL("{} > {}::bytea").format(
+                column_of("t", selection.table.rowversion), sql.Literal(selection.changed_since)
+            )
+        )
+    return sql.SQL("FROM {source} t{parent}\n WHERE {conditions}").format(
+        source=sql.Identifier(selection.schema_name, selection.table_name),
+        parent=_join_parent(selection, outer=orphans),
+        conditions=_and.join(conditions) if conditions else _true,
+    )
+
+
+def _join_parent(selection: RowSelection, *, outer: bool = False) -> sql.Composable:
+    """The join, as `p`, to the parent that gives a child its day; nothing for other tables."""
+    day_from = selection.table.day_from
+    if day_from is None:
+        return sql.SQL("")
+    parent = day_from.parent if selection.side is Side.SOURCE else day_from.parent_target
+    on = _and.join(
+        sql.SQL("{} = {}").format(column_of("t", child), column_of("p", name))
+        for child, name in day_from.on
+    )
+    return sql.SQL("\n  {join} {parent} p ON {on}").format(
+        join=sql.SQL("LEFT JOIN" if outer else "JOIN"),
+        parent=sql.Identifier(selection.schema_name, parent),
+        on=on,
+    )
+
+
+def _day_of(table: TableSpec) -> tuple[ColumnSpec, sql.Composable]:
+    """The column that dates a row, and how it is written."""
+    if table.day_from:
+        return table.day_from.parent_day, column_of("p", table.day_from.parent_day.name)
+    if table.day_column is None:
+        raise ValueError(f"table {table.name} has no day")
+    return table.column(table.day_column), column_of("t", table.day_column)
+
+
+def _day_condition(
+    selection: RowSelection, days: DayRange, zone: ZoneInfo, *, with_orphans: bool
+) -> sql.Composable:
+    column, quoted = _day_of(selection.table)
+    first, end = (_day_literal(column, day, zone) for day in (days.first, days.end))
+    within = sql.SQL("{c} >= {first} AND {c} < {end}").format(c=quoted, first=first, end=end)
+    if not with_orphans or selection.table.day_from is None:
+        return within
+    parent_key = column_of("p", selection.table.day_from.on[0][1])
+    return sql.SQL("({} OR {} IS NULL)").format(within, parent_key)
+
+
+def _day_literal(column: ColumnSpec, day: date, zone: ZoneInfo) -> sql.Composable:
+    if column.type.base == "datetimeoffset":
+        midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
+        return sql.SQL("{}::timestamptz").format(sql.Literal(midnight.isoformat()))
+    kind = "date" if column.type.base == "date" else "timestamp"
+    return sql.SQL("{}::{}").format(sql.Literal(str(day)), sql.SQL(kind))
+
+
+def _day_value(table: TableSpec, zone: ZoneInfo) -> sql.Composable:
+    """A row's day as a date; NULL where it has none."""
+    if not table.is_daily:
+        return sql.SQL("NULL::date")
+    column, quoted = _day_of(table)
+    if column.type.base == "datetimeoffset":
+        return sql.SQL("({} AT TIME ZONE {})::date").format(quoted, sql.Literal(zone.key))
+    return sql.SQL("{}::date").format(quoted)
+
+
+# ---------------------------------------------------------------- reading
+
+
+def select_rows(
+    selection: RowSelection, found: Sequence[FoundColumn], zone: ZoneInfo
+) -> sql.Composable:
+    """The selected rows, all replicated columns in the spec's order."""
+    return sql.SQL("SELECT {columns}\n  {rows}").format(
+        columns=_read_list(selection.table, found), rows=rows_of(selection, zone)
+    )
+
+
+def _read_list(table: TableSpec, found: Sequence[FoundColumn]) -> sql.Composable:
+    live = {column.name: column for column in found}
+    return _comma_line.join(
+        sql.SQL("{} AS {}").format(
+            read_expression(column, live[column.name], column_of("t", column.name)),
+            sql.Identifier(column.name),
+        )
+        for column in table.columns
+    )
+
+
+def select_rows_by_key(
+    selection: RowSelection, found: Sequence[FoundColumn], keys: str, zone: ZoneInfo
+) -> sql.Composable:
+    """The rows on any day whose keys are in the JSON list, and each row's day."""
+    table = selection.table
+    return sql.SQL(
+        """
+        SELECT {columns},
+               {day} AS {day_field}
+          FROM jsonb_to_recordset({keys}::jsonb) AS k({members})
+          JOIN {source} t ON {on}{parent}
+        """
+    ).format(
+        columns=_read_list(table, found),
+        day=_day_value(table, zone),
+        day_field=sql.Identifier(DAY_FIELD),
+        keys=sql.Literal(keys),
+        members=_comma.join(
+            sql.SQL("{} text").format(sql.Identifier(f"k{index}"))
+            for index in range(len(table.key))
+        ),
+        source=sql.Identifier(selection.schema_name, selection.table_name),
+        on=_and.join(
+            sql.SQL("{} = {}").format(
+                column_of("t", column.name), _key_from_text(column, column_of("k", f"k{index}"))
+            )
+            for index, column in enumerate(table.key_columns)
+        ),
+        parent=_join_parent(selection, outer=True),
+    )
+
+
+def _key_from_text(column: ColumnSpec, text: sql.Composable) -> sql.Composable:
+    stored_as = sql.SQL(strategy_for(column.type).stored_as)
+    return sql.SQL("{}::{}").format(text, stored_as)
+
+
+def key_as_json(table: TableSpec, alias: str = "t") -> sql.Composable:
+    """A row's key as a JSON object with members k0, k1…, all text."""
+    members = _comma.join(
+        sql.SQL("{}, {}::text").format(sql.Literal(f"k{index}"), column_of(alias, name))
+        for index, name in enumerate(table.key)
+    )
+    return sql.SQL("jsonb_build_object({})").format(members)
+
+
+# ---------------------------------------------------------------- digests
+
+
+def row_hash(columns: Iterable[ColumnSpec], alias: str = "t") -> sql.Composable:
+    """md5 of the encoding of a row's columns."""
+    parts = [
+        sql.SQL("coalesce(length({c}::text) || ':' || {c}::text, 'N')").format(
+            c=column_of(alias, column.name)
+        )
+        for column in columns
+    ]
+    groups = [
+        sql.SQL("concat({})").format(_comma_line.join(parts[at : at + _ARGUMENTS_PER_CALL]))
+        for at in range(0, len(parts), _ARGUMENTS_PER_CALL)
+    ]
+    return sql.SQL("md5({})").format(
+        groups[0] if len(groups) == 1 else sql.SQL("concat({})").format(_comma.join(groups))
+    )
+
+
+def hashed_columns(table: TableSpec, kind: DigestKind) -> tuple[ColumnSpec, ...]:
+    """The columns that a digest of this kind covers."""
+    if kind is DigestKind.VERSION and table.rowversion:
+        return (*table.key_columns, table.column(table.rowversion))
+    return table.columns
+
+
+def digest_rows(selection: RowSelection, kind: DigestKind, zone: ZoneInfo) -> sql.Composable:
+    """Row count and the sums of the two halves of the row hashes."""
+    return sql.SQL(
+        """
+        SELECT count(*)                                                              AS rows,
+               coalesce(sum(('x' || substr(h, 1, 16))::bit(64)::bigint), 0)::text    AS high,
+               coalesce(sum(('x' || substr(h, 17, 16))::bit(64)::bigint), 0)::text   AS low
+          FROM (SELECT {hash} AS h
+                  {rows}
+                OFFSET 0) AS hashed
+        """
+    ).format(hash=row_hash(hashed_columns(selection.table, kind)), rows=rows_of(selection, zone))
+
+
+def select_row_hashes(selection: RowSelection, zone: ZoneInfo) -> sql.Composable:
+    """Key and content hash of every selected row."""
+    return sql.SQL("SELECT {key}::text AS key, {hash} AS hash\n  {rows}").format(
+        key=key_as_json(selection.table),
+        hash=row_hash(selection.table.columns),
+        rows=rows_of(selection, zone),
+    )
+
+
+def highest_rowversion(table: TableSpec) -> sql.Composable:
+    """The largest rowversion in the target (PostgreSQL before 18 has no max of bytea)."""
+    return sql.SQL("SELECT {c} FROM {target} t ORDER BY {c} DESC LIMIT 1").format(
+        c=column_of("t", table.rowversion or ""),
+        target=sql.Identifier(table.target_schema, table.target_name),
+    )
+
+
+# ---------------------------------------------------------------- staging
+
+
+def create_staging(table: TableSpec, staging: str) -> sql.Composable:
+    """An unlogged heap: it need not outlive a crash, so it is not worth any WAL."""
+    columns = _comma_line.join(
+        sql.SQL("{} {}").format(
+            sql.Identifier(column.name),
+            sql.SQL(strategy.staged_as or strategy.stored_as),
+        )
+        for column in table.columns
+        for strategy in [strategy_for(column.type)]
+    )
+    return sql.SQL("CREATE UNLOGGED TABLE {} (\n       {}\n)").format(
+        sql.Identifier(STAGING_SCHEMA, staging), columns
+    )
+
+
+def copy_into_staging(table: TableSpec, staging: str) -> sql.Composable:
+    """COPY of the driver-encoded rows."""
+    return sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(
+        sql.Identifier(STAGING_SCHEMA, staging),
+        _comma.join(map(sql.Identifier, table.column_names)),
+    )
+
+
+def analyze_staging(staging: str) -> sql.Composable:
+    """Tell the planner how large the staging table is."""
+    return sql.SQL("ANALYZE {}").format(sql.Identifier(STAGING_SCHEMA, staging))
+
+
+def drop_staging(staging: str) -> sql.Composable:
+    """Drop a staging table if it is there."""
+    return sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(STAGING_SCHEMA, staging))
+
+
+def list_staging() -> sql.Composable:
+    """Names of all staging tables."""
+    return sql.SQL("SELECT tablename::text FROM pg_catalog.pg_tables WHERE schemaname = {}").format(
+        sql.Literal(STAGING_SCHEMA)
+    )

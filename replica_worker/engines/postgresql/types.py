@@ -1,0 +1,171 @@
+"""One strategy per SQL type: how PostgreSQL stores it, reads it into Arrow, stages and hashes it.
+
+Everything that depends on a column's type in this engine is in this table; the statements only
+ask it. `xml` is stored as text, because servers may be built without libxml.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pyarrow as pa
+from psycopg import sql
+
+from replica_worker.model.specs import ColumnSpec
+from replica_worker.model.types import MAX_LENGTH, SqlType
+
+_SCALED_DIGITS = 18  # decimals of up to so many digits fit a bigint when scaled
+
+_INTEGERS = frozenset({"int2", "int4", "int8"})
+_TEXTS = frozenset({"varchar", "text", "bpchar"})
+_NUMBERS = _INTEGERS | {"numeric"}
+
+Expression = Callable[[sql.Composable], sql.Composable]
+
+
+def _as_is(column: sql.Composable) -> sql.Composable:
+    return column
+
+
+def _written(template: str) -> Expression:
+    return lambda column: sql.SQL(template).format(c=column)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TypeStrategy:
+    """How one SQL type lives in PostgreSQL."""
+
+    stored_as: str  # type of the target's column
+    accepted: frozenset[str]  # types (pg_type.typname) a source column may have
+    read: Expression = _as_is  # what is selected, so that it arrives in or near the Arrow type
+    staged_as: str | None = None  # type of the staging column, where it is not `stored_as`
+    unstaged: Expression = _as_is  # from the staging column to the target's type
+    comparable: Expression = _as_is  # differs exactly when the value differs
+    staged_arrow: pa.DataType | None = None  # Arrow type to load, where it is not the spec's
+    from_key_text: str | None = None  # type that a key's text is cast to, where not `stored_as`
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundColumn:
+    """A live column as the catalogue describes it."""
+
+    name: str
+    type_name: str  # pg_type.typname
+    spelling: str  # format_type, for messages
+    precision: int | None  # of numeric with a type modifier
+    scale: int | None
+
+
+_TIMESTAMP_TEXT = "to_char({c}, 'YYYY-MM-DD HH24:MI:SS.US') || '0'"
+_OFFSET_TEXT = "to_char({c} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || '0 +00:00'"
+
+_PLAIN: dict[str, TypeStrategy] = {
+    "bigint": TypeStrategy(stored_as="bigint", accepted=_INTEGERS),
+    "int": TypeStrategy(stored_as="integer", accepted=_INTEGERS),
+    "smallint": TypeStrategy(stored_as="smallint", accepted=_INTEGERS),
+    "tinyint": TypeStrategy(stored_as="smallint", accepted=_INTEGERS),
+    "bit": TypeStrategy(stored_as="boolean", accepted=frozenset({"bool"})),
+    "money": TypeStrategy(stored_as="numeric(19,4)", accepted=_NUMBERS),
+    "smallmoney": TypeStrategy(stored_as="numeric(10,4)", accepted=_NUMBERS),
+    # -0 and 0, and NaNs, compare equal though their bytes differ: compare the bytes.
+    "float": TypeStrategy(
+        stored_as="double precision",
+        accepted=frozenset({"float8", "float4"}),
+        comparable=_written("float8send({c})"),
+    ),
+    "real": TypeStrategy(
+        stored_as="real", accepted=frozenset({"float4"}), comparable=_written("float4send({c})")
+    ),
+    "date": TypeStrategy(stored_as="date", accepted=frozenset({"date"})),
+    "datetime": TypeStrategy(stored_as="timestamp(3)", accepted=frozenset({"timestamp"})),
+    "smalldatetime": TypeStrategy(stored_as="timestamp(0)", accepted=frozenset({"timestamp"})),
+    "text": TypeStrategy(stored_as="text", accepted=_TEXTS),
+    "ntext": TypeStrategy(stored_as="text", accepted=_TEXTS),
+    "xml": TypeStrategy(stored_as="text", accepted=_TEXTS | {"xml"}, read=_written("{c}::text")),
+    "binary": TypeStrategy(stored_as="bytea", accepted=frozenset({"bytea"})),
+    "varbinary": TypeStrategy(stored_as="bytea", accepted=frozenset({"bytea"})),
+    "image": TypeStrategy(stored_as="bytea", accepted=frozenset({"bytea"})),
+    "rowversion": TypeStrategy(stored_as="bytea", accepted=frozenset({"bytea"})),
+    "uniqueidentifier": TypeStrategy(
+        stored_as="uuid",
+        accepted=frozenset({"uuid"}),
+        read=_written("{c}::text"),
+        staged_as="text",
+        unstaged=_written("{c}::uuid"),
+    ),
+}
+
+
+def strategy_for(sql_type: SqlType) -> TypeStrategy:
+    """The strategy of a type; every type that a spec may name has one."""
+    if sql_type.base in _PLAIN:
+        return _PLAIN[sql_type.base]
+    if sql_type.base == "decimal":
+        return TypeStrategy(
+            stored_as=f"numeric({sql_type.precision},{sql_type.scale})", accepted=_NUMBERS
+        )
+    if sql_type.is_text:
+        return _text(sql_type)
+    return _time(sql_type)
+
+
+def _text(sql_type: SqlType) -> TypeStrategy:
+    if sql_type.length == MAX_LENGTH:
+        return TypeStrategy(stored_as="text", accepted=_TEXTS)
+    fixed = sql_type.base in ("char", "nchar")
+    return TypeStrategy(
+        stored_as=f"{'char' if fixed else 'varchar'}({sql_type.length})", accepted=_TEXTS
+    )
+
+
+def _time(sql_type: SqlType) -> TypeStrategy:
+    digits = min(sql_type.scale or 0, 6)
+    if sql_type.base == "time":
+        return TypeStrategy(
+            stored_as=f"time({digits})",
+            accepted=frozenset({"time"}),
+            staged_arrow=pa.time64("us"),
+        )
+    if sql_type.base == "datetimeoffset":
+        return TypeStrategy(
+            stored_as=f"timestamptz({digits})",
+            accepted=frozenset({"timestamptz"}),
+            read=_written(_OFFSET_TEXT),
+            staged_as="text",
+            unstaged=_written(f"{{c}}::timestamptz({digits})"),
+        )
+    stored_as = f"timestamp({digits})"
+    accepted = frozenset({"timestamp"})
+    if sql_type.arrow != pa.string():
+        return TypeStrategy(stored_as=stored_as, accepted=accepted)
+    return TypeStrategy(
+        stored_as=stored_as,
+        accepted=accepted,
+        read=_written(_TIMESTAMP_TEXT),
+        staged_as="text",
+        unstaged=_written(f"{{c}}::{stored_as}"),
+    )
+
+
+def read_expression(
+    column: ColumnSpec, found: FoundColumn, quoted: sql.Composable
+) -> sql.Composable:
+    """What to select of a live column.
+
+    A numeric arrives as text from the driver. Sent as a scaled bigint it is cheaper on both
+    sides; that is exact only if the live column can hold no more digits than the spec's.
+    """
+    strategy = strategy_for(column.type)
+    if (
+        column.type.base == "decimal"
+        and found.type_name == "numeric"
+        and (found.precision or _SCALED_DIGITS + 1) <= _SCALED_DIGITS
+        and (column.type.precision or 0) <= _SCALED_DIGITS
+        and (found.scale or 0) <= (column.type.scale or 0)
+    ):
+        factor = sql.Literal(10 ** (column.type.scale or 0))
+        return sql.SQL("({c} * {factor})::bigint").format(c=quoted, factor=factor)
+    if found.type_name in _NUMBERS and strategy.accepted is _NUMBERS:
+        return sql.SQL("{c}::numeric").format(c=quoted)
+    return strategy.read(quoted)

@@ -1,0 +1,174 @@
+"""The writing side of the PostgreSQL engine: staging, merge, chunk locks.
+
+Statements run on the caller's SQLAlchemy connection and in its transaction. COPY goes through
+the psycopg connection underneath, as the bytes that `pgpq` encodes from Arrow batches.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+from pgpq import ArrowToPostgresBinaryEncoder
+from psycopg import sql
+
+from replica_worker.engines.interface import ConnectionOptions, KeyList, RowSelection, StagedChunk
+from replica_worker.engines.postgresql import merges, statements
+from replica_worker.engines.postgresql.arrays import staging_schema
+from replica_worker.engines.postgresql.connect import cursor_of, make_sqlalchemy_engine
+from replica_worker.engines.postgresql.errors import translate
+from replica_worker.errors import MergeError
+from replica_worker.model.counts import MergeCounts
+from replica_worker.model.digests import Digest, DigestKind
+from replica_worker.model.specs import TableSpec
+
+_ROWS_PER_ENCODING = 8192  # bounds the encoder's buffer, some 10 MB of the widest rows
+_PLAN_FROM_ROWS = 1000  # below so many staged rows the planner's guess is good enough
+
+
+class PostgresWarehouse:
+    """Implements `interface.Warehouse`."""
+
+    def __init__(self, options: ConnectionOptions) -> None:
+        self._options = options
+        self.sql = make_sqlalchemy_engine(options)
+
+    def create_staging(self, connection: sa.Connection, table: TableSpec, staging: str) -> None:
+        """Make an empty staging table for one attempt."""
+        self._run(connection, statements.create_staging(table, staging), "make the staging table")
+
+    def load_staging(
+        self,
+        connection: sa.Connection,
+        table: TableSpec,
+        staging: str,
+        batches: Iterable[pa.RecordBatch],
+    ) -> int:
+        """Bulk-load batches into a staging table; the number of rows that arrived."""
+        operation = f"load the staging table of {table.name}"
+        copy_into = statements.text_of(statements.copy_into_staging(table, staging))
+        with _translated(operation), cursor_of(connection) as cursor:
+            with cursor.copy(copy_into) as copy:
+                _write_encoded(copy, staging_schema(table), batches)
+            rows = int(cursor.rowcount)
+        if rows >= _PLAN_FROM_ROWS:
+            self._run(connection, statements.analyze_staging(staging), operation)
+        return rows
+
+    def drop_staging(self, connection: sa.Connection, staging: str) -> None:
+        """Drop a staging table if it is there."""
+        self._run(connection, statements.drop_staging(staging), "drop the staging table")
+
+    def list_staging(self, connection: sa.Connection) -> list[str]:
+        """Names of all staging tables."""
+        rows = self._fetch(connection, statements.list_staging(), "list the staging tables")
+        return [str(row[0]) for row in rows]
+
+    def surplus_keys(self, connection: sa.Connection, chunk: StagedChunk) -> list[KeyList]:
+        """Keys of the target's rows of the chunk that are not staged."""
+        statement = merges.list_surplus_keys(chunk, self._options.zone)
+        rows = self._fetch(connection, statement, "list surplus rows")
+        return [KeyList(json=str(json), count=int(count)) for json, count in rows]
+
+    def count_present(self, connection: sa.Connection, chunk: StagedChunk) -> int:
+        """Number of rows the target has of the chunk."""
+        statement = merges.count_present(chunk, self._options.zone)
+        return int(self._fetch(connection, statement, "count the target's rows")[0][0])
+
+    def merge(self, connection: sa.Connection, chunk: StagedChunk) -> MergeCounts:
+        """Make the target's rows of the chunk equal the staged ones."""
+        operation = f"merge into table {chunk.table.target_name}"
+        deleted = 0
+        if chunk.is_complete:
+            deleted = self._run(
+                connection, merges.delete_surplus(chunk, self._options.zone), operation
+            )
+        new = int(self._fetch(connection, merges.count_new(chunk), operation)[0][0])
+        merged = self._run(connection, merges.merge_staged(chunk), operation)
+        if merged < new:
+            raise MergeError(
+                operation=operation,
+                cause=f"{new} rows were new but only {merged} were merged",
+                next_step="It is tried again",
+                retryable=True,
+            )
+        return MergeCounts(inserted=new, updated=merged - new, deleted=deleted)
+
+    def digest(
+        self, connection: sa.Connection, selection: RowSelection, kind: DigestKind
+    ) -> Digest:
+        """The digest of the selected rows as this transaction sees them."""
+        statement = statements.digest_rows(selection, kind, self._options.zone)
+        rows, high, low = self._fetch(connection, statement, "digest the target's rows")[0]
+        return Digest.from_sums(kind=kind, rows=int(rows), high=int(high), low=int(low))
+
+    def highest_rowversion(self, connection: sa.Connection, table: TableSpec) -> bytes | None:
+        """The largest rowversion the target holds; None if it holds no row."""
+        rows = self._fetch(
+            connection, statements.highest_rowversion(table), "read the highest rowversion"
+        )
+        return bytes(rows[0][0]) if rows and rows[0][0] is not None else None
+
+    @contextmanager
+    def lock_chunk(self, connection: sa.Connection, name: str) -> Iterator[bool]:
+        """Hold the session's advisory lock of that name; False if another session has it."""
+        digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
+        key = sql.Literal(int.from_bytes(digest, "big", signed=True))
+        take = sql.SQL("SELECT pg_try_advisory_lock({}::bigint)").format(key)
+        taken = bool(self._fetch(connection, take, "lock the chunk")[0][0])
+        connection.commit()
+        try:
+            yield taken
+        finally:
+            # A lost connection has lost its locks with it; there is nothing left to give back.
+            if taken and not connection.invalidated and not connection.closed:
+                connection.rollback()
+                release = sql.SQL("SELECT pg_advisory_unlock({}::bigint)").format(key)
+                self._fetch(connection, release, "unlock the chunk")
+                connection.commit()
+
+    def _run(self, connection: sa.Connection, statement: sql.Composable, operation: str) -> int:
+        with _translated(operation), cursor_of(connection) as cursor:
+            cursor.execute(statements.text_of(statement))
+            return int(cursor.rowcount)
+
+    def _fetch(
+        self, connection: sa.Connection, statement: sql.Composable, operation: str
+    ) -> list[tuple[Any, ...]]:
+        with _translated(operation), cursor_of(connection) as cursor:
+            cursor.execute(statements.text_of(statement))
+            return list(cursor.fetchall())
+
+
+@contextmanager
+def _translated(operation: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        translated = translate(error, operation=operation)
+        if translated is error:
+            raise
+        raise translated from None
+
+
+def _write_encoded(copy: Any, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
+    encoder = ArrowToPostgresBinaryEncoder(schema)
+    copy.write(encoder.write_header())
+    for batch in batches:
+        for start in range(0, batch.num_rows, _ROWS_PER_ENCODING):
+            part = batch.slice(start, _ROWS_PER_ENCODING)
+            copy.write(encoder.write_batch(_cast(part, schema)))
+    copy.write(encoder.finish())
+
+
+def _cast(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """The batch with the few columns cast whose staging type is another Arrow type."""
+    arrays = [
+        array if array.type == field.type else array.cast(field.type)
+        for array, field in zip(batch.columns, schema, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)

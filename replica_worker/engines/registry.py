@@ -1,0 +1,30 @@
+"""Which engine serves which URL. Engines are imported only when a URL names them."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from replica_worker.engines.interface import ConnectionOptions, Engine
+from replica_worker.errors import SettingsError
+
+
+def open_engine(options: ConnectionOptions, *, setting: str) -> Engine:
+    """The engine for the URL in `options`; SettingsError names `setting` if there is none."""
+    try:
+        dialect = sa.make_url(options.url).get_backend_name()
+    except sa.exc.ArgumentError:
+        raise SettingsError(
+            operation=f"read {setting}",
+            cause="it is not a database URL",
+            next_step="Write it like postgresql+psycopg://user:password@host:5432/database, "
+            "with special characters of the password percent-encoded",
+        ) from None
+    if dialect == "postgresql":
+        from replica_worker.engines.postgresql.engine import PostgresEngine
+
+        return PostgresEngine(options)
+    raise SettingsError(
+        operation=f"read {setting}",
+        cause=f"there is no engine for {dialect!r}",
+        next_step="Use a postgresql+psycopg:// URL",
+    )
