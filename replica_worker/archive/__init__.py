@@ -1,0 +1,1 @@
+"""The archive: every extract as a Parquet file with its manifest. The only door to files."""

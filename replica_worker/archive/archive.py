@@ -1,0 +1,225 @@
+"""Parquet files and their manifests: written as a stream, proven by sha256, read as a stream.
+
+`exports/<table>/<day>/<run_id>.parquet` and `<run_id>.json` beside it, written last. Owns names,
+row groups and hashes; where files lie is the `stores`' matter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+from urllib.parse import quote
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from replica_worker import __version__
+from replica_worker.archive.stores import Store, storage_errors
+from replica_worker.errors import ArchiveError
+from replica_worker.model.digests import Digest
+from replica_worker.model.manifest import (
+    ExtractKind,
+    Manifest,
+    ManifestColumn,
+    ManifestDigest,
+)
+from replica_worker.model.specs import TableSpec
+
+_ROW_GROUP_BYTES = 32 * 1024 * 1024
+_READ_ROWS = 16_384
+_HASH_BLOCK = 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtractName:
+    """Names one extract of a chunk in the archive."""
+
+    table: str
+    day: date
+    run_id: str
+    part: str = ""  # tells several extracts of one chunk and run apart: "full", "fix"
+
+    @property
+    def folder(self) -> str:
+        """`<table>/<day>`; a table's name may hold characters that a path may not."""
+        return f"{quote(self.table, safe=' ').replace('.', '%2E')}/{self.day.isoformat()}"
+
+    @property
+    def stem(self) -> str:
+        """The files' name without its ending."""
+        return f"{self.run_id}.{self.part}" if self.part else self.run_id
+
+    @property
+    def parquet(self) -> str:
+        """The Parquet file's name in the archive."""
+        return f"{self.folder}/{self.stem}.parquet"
+
+    @property
+    def manifest(self) -> str:
+        """The manifest's name in the archive."""
+        return f"{self.folder}/{self.stem}.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtractOrder:
+    """What to write of an extract beside its rows."""
+
+    name: ExtractName
+    spec: TableSpec
+    kind: ExtractKind
+    attempt: int
+    digest: Digest | None  # of the source, in the snapshot that the rows come from
+
+
+class Archive:
+    """The extracts below `REPLICA_EXPORTS`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def write(self, order: ExtractOrder, batches: Iterable[pa.RecordBatch]) -> Manifest:
+        """Stream the batches into a Parquet file and put its manifest beside it.
+
+        An earlier attempt's manifest is removed first, so that no manifest ever stands beside a
+        file it does not describe.
+        """
+        started = datetime.now(UTC)
+        with storage_errors(f"write {order.name.parquet}"):
+            self._store.remove(order.name.manifest)
+            with self._store.create(order.name.parquet) as file:
+                sink = _HashingSink(file)
+                rows = _write_parquet(sink, order.spec.arrow_schema, batches)
+            manifest = _describe(order, rows=rows, sink=sink, started=started)
+            with self._store.create(order.name.manifest) as file:
+                text = json.dumps(manifest.model_dump(mode="json"), indent=1, ensure_ascii=False)
+                file.write(text.encode())
+        return manifest
+
+    def read(self, name: ExtractName, manifest: Manifest) -> Iterator[pa.RecordBatch]:
+        """The file's rows, after its sha256 was compared with the manifest's."""
+        with storage_errors(f"read {name.parquet}"):
+            try:
+                file = self._store.open(name.parquet)
+            except FileNotFoundError:
+                raise _broken(name, "the file is gone") from None
+            with file:
+                if _sha256(file) != manifest.sha256:
+                    raise _broken(name, "its sha256 is not the manifest's")
+                file.seek(0)
+                yield from pq.ParquetFile(file).iter_batches(batch_size=_READ_ROWS)
+
+    def read_manifest(self, name: ExtractName) -> Manifest:
+        """The manifest of an extract."""
+        with storage_errors(f"read {name.manifest}"), self._store.open(name.manifest) as file:
+            content = file.read()
+        try:
+            return Manifest.model_validate_json(content)
+        except ValueError:
+            raise _broken(name, "its manifest is not one that this product wrote") from None
+
+    def sweep_leftovers(self, *, older_than_seconds: float, now: float) -> int:
+        """Remove what crashed writers left behind; the number of files removed."""
+        with storage_errors("sweep the exports folder"):
+            return self._store.sweep_leftovers(older_than_seconds=older_than_seconds, now=now)
+
+
+class _HashingSink(io.RawIOBase):
+    """A file for writing that counts and hashes what goes through it."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, block: Any) -> int:
+        self._file.write(block)
+        self._hash.update(block)
+        self.size += len(block)
+        return len(block)
+
+    def tell(self) -> int:
+        return self.size
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+
+def _write_parquet(sink: _HashingSink, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
+    rows = 0
+    with pq.ParquetWriter(sink, schema, compression="snappy") as writer:
+        for group in _row_groups(batches):
+            rows += group.num_rows
+            writer.write_table(group, row_group_size=group.num_rows)
+    return rows
+
+
+def _row_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Gather batches until they are worth a row group; bounded by bytes, not rows."""
+    gathered: list[pa.RecordBatch] = []
+    gathered_bytes = 0
+    for batch in batches:
+        if batch.num_rows == 0:
+            continue
+        gathered.append(batch)
+        gathered_bytes += batch.nbytes
+        if gathered_bytes >= _ROW_GROUP_BYTES:
+            yield pa.Table.from_batches(gathered)
+            gathered, gathered_bytes = [], 0
+    if gathered:
+        yield pa.Table.from_batches(gathered)
+
+
+def _describe(order: ExtractOrder, *, rows: int, sink: _HashingSink, started: datetime) -> Manifest:
+    digest = order.digest
+    return Manifest(
+        product_version=__version__,
+        run_id=order.name.run_id,
+        attempt=order.attempt,
+        source_schema=order.spec.source_schema,
+        table=order.spec.name,
+        day=order.name.day,
+        kind=order.kind,
+        file=f"{order.name.stem}.parquet",
+        rows=rows,
+        bytes=sink.size,
+        sha256=sink.sha256,
+        columns=tuple(
+            ManifestColumn(
+                name=column.name,
+                sql_type=str(column.type),
+                arrow_type=str(column.type.arrow),
+                nullable=column.nullable,
+            )
+            for column in order.spec.columns
+        ),
+        digest=ManifestDigest(kind=digest.kind, rows=digest.rows, hash=digest.hash)
+        if digest
+        else None,
+        started_at=started,
+        finished_at=datetime.now(UTC),
+    )
+
+
+def _sha256(file: Any) -> str:
+    digest = hashlib.sha256()
+    while block := file.read(_HASH_BLOCK):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def _broken(name: ExtractName, cause: str) -> ArchiveError:
+    return ArchiveError(
+        operation=f"read {name.parquet}",
+        cause=cause,
+        next_step="It is extracted again; if that repeats, check the disk",
+        retryable=True,
+    )
