@@ -1,0 +1,103 @@
+"""The audit: one row for every check of a table's day, in `dimension_refresh_audit`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+
+import sqlalchemy as sa
+
+from replica_worker.ledger.clock import utc_now
+from replica_worker.model.chunks import ChunkId
+from replica_worker.model.counts import MergeCounts
+from replica_worker.model.digests import Digest, Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditEntry:
+    """What a check of a chunk found and did."""
+
+    chunk: ChunkId
+    check_name: str
+    verdict: Verdict
+    source: Digest
+    target: Digest
+    counts: MergeCounts = field(default_factory=MergeCounts)
+    note: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditRow:
+    """An audit entry as the ledger keeps it."""
+
+    table: str
+    day: date
+    check_name: str
+    verdict: Verdict
+    source_rows: int | None
+    target_rows: int | None
+    inserted: int | None
+    updated: int | None
+    deleted: int | None
+    note: str | None
+
+
+class Audit:
+    """Writes and reads audit rows."""
+
+    def __init__(self, engine: sa.Engine, metadata: sa.MetaData) -> None:
+        self._engine = engine
+        self._audit = metadata.tables[f"{metadata.schema}.dimension_refresh_audit"]
+
+    def record(self, connection: sa.Connection, entry: AuditEntry) -> None:
+        """Write the entry in the caller's transaction, in place of an earlier attempt's."""
+        key = {
+            "run_id": entry.chunk.run_id,
+            "table_name": entry.chunk.table,
+            "day": entry.chunk.day,
+            "check_name": entry.check_name,
+        }
+        audit = self._audit
+        connection.execute(
+            sa.delete(audit).where(*(audit.c[name] == value for name, value in key.items()))
+        )
+        connection.execute(
+            sa.insert(audit).values(
+                **key,
+                verdict=entry.verdict,
+                source_rows=entry.source.rows,
+                target_rows=entry.target.rows,
+                source_digest=str(entry.source),
+                target_digest=str(entry.target),
+                rows_inserted=entry.counts.inserted,
+                rows_updated=entry.counts.updated,
+                rows_deleted=entry.counts.deleted,
+                note=entry.note,
+                checked_at=utc_now(),
+            )
+        )
+
+    def of_run(self, run_id: str) -> list[AuditRow]:
+        """The audit rows of a run, by table and day."""
+        audit = self._audit
+        query = (
+            sa.select(audit)
+            .where(audit.c.run_id == run_id)
+            .order_by(audit.c.table_name, audit.c.day, audit.c.check_name)
+        )
+        with self._engine.connect() as connection:
+            return [
+                AuditRow(
+                    table=row.table_name,
+                    day=row.day,
+                    check_name=row.check_name,
+                    verdict=Verdict(row.verdict),
+                    source_rows=row.source_rows,
+                    target_rows=row.target_rows,
+                    inserted=row.rows_inserted,
+                    updated=row.rows_updated,
+                    deleted=row.rows_deleted,
+                    note=row.note,
+                )
+                for row in connection.execute(query)
+            ]

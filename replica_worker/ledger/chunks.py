@@ -1,0 +1,364 @@
+"""Chunks in the ledger: handed out, claimed, kept alive, finished.
+
+A claim is one conditional UPDATE that raises the attempt number. Whoever holds an older number
+has lost the chunk: `finish` then updates no row and the caller's transaction must not commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from replica_worker.errors import LeaseLostError
+from replica_worker.ledger.clock import utc_now
+from replica_worker.model.chunks import OPEN_STATES, Action, ChunkId, ChunkState, RunStatus
+from replica_worker.model.days import DayRange
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """The right to work on a chunk, as long as the lease holds."""
+
+    chunk: ChunkId
+    action: Action
+    attempt: int  # the fencing number
+    failures: int  # attempts that ended with an error before this one
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChunkRow:
+    """A chunk as the ledger knows it."""
+
+    chunk: ChunkId
+    action: Action
+    state: ChunkState
+    attempt: int
+    worker: str | None
+    verdict: str | None
+    rows_extracted: int
+    rows_inserted: int
+    rows_updated: int
+    rows_deleted: int
+    rows_moved: int
+    file: str | None
+    digest: str | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    error: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepCounts:
+    """What a sweep of a run's chunks brought back."""
+
+    expired: int  # leases that ran out
+    lost: int  # handed to the broker and never claimed
+
+
+class Chunks:
+    """Hands out, claims and finishes chunks."""
+
+    def __init__(self, engine: sa.Engine, metadata: sa.MetaData) -> None:
+        self._engine = engine
+        schema = metadata.schema
+        self._runs = metadata.tables[f"{schema}.replica_run_history"]
+        self._chunks = metadata.tables[f"{schema}.etl_progress"]
+
+    # ------------------------------------------------------------ handing out
+
+    def take_pending(self, run_id: str, *, window: int, actions: Sequence[Action]) -> list[ChunkId]:
+        """Mark pending chunks as queued until `window` of the run are queued or running.
+
+        Chunks of one wave only, the lowest that has open chunks. The update of the run's row
+        makes feeders of one run take turns, on every engine alike.
+        """
+        chunks = self._chunks
+        mine = sa.and_(chunks.c.run_id == run_id, chunks.c.action.in_(actions))
+        with self._engine.begin() as connection:
+            if not self._lock_open_run(connection, run_id):
+                return []
+            wave = connection.scalar(
+                sa.select(sa.func.min(chunks.c.wave)).where(mine, chunks.c.state.in_(OPEN_STATES))
+            )
+            under_way = connection.scalar(
+                sa.select(sa.func.count()).where(
+                    mine, chunks.c.state.in_([ChunkState.QUEUED, ChunkState.RUNNING])
+                )
+            )
+            free = window - int(under_way or 0)
+            if wave is None or free <= 0:
+                return []
+            picked = connection.execute(
+                sa.select(chunks.c.table_name, chunks.c.day)
+                .where(
+                    mine,
+                    chunks.c.wave == wave,
+                    chunks.c.state == ChunkState.PENDING,
+                    sa.or_(chunks.c.not_before.is_(None), chunks.c.not_before <= utc_now()),
+                )
+                .order_by(chunks.c.day, chunks.c.table_name)
+                .limit(free)
+            ).all()
+            if picked:
+                connection.execute(
+                    sa.update(chunks)
+                    .where(
+                        chunks.c.run_id == run_id,
+                        chunks.c.table_name == sa.bindparam("picked_table"),
+                        chunks.c.day == sa.bindparam("picked_day"),
+                        chunks.c.state == ChunkState.PENDING,
+                    )
+                    .values(state=ChunkState.QUEUED, queued_at=utc_now()),
+                    [{"picked_table": row.table_name, "picked_day": row.day} for row in picked],
+                )
+        return [ChunkId(run_id=run_id, table=row.table_name, day=row.day) for row in picked]
+
+    def _lock_open_run(self, connection: sa.Connection, run_id: str) -> bool:
+        locked = connection.execute(
+            sa.update(self._runs)
+            .where(self._runs.c.run_id == run_id, self._runs.c.status == RunStatus.RUNNING)
+            .values(fed_at=utc_now())
+        )
+        return locked.rowcount == 1
+
+    # ------------------------------------------------------------ working
+
+    def claim(self, chunk: ChunkId, *, worker: str, lease_seconds: float) -> Claim | None:
+        """Claim a chunk that is open and not under a living lease; None if it is not."""
+        statement = (
+            sa.update(self._chunks)
+            .where(
+                self._is(chunk),
+                sa.or_(
+                    self._chunks.c.state.in_([ChunkState.PENDING, ChunkState.QUEUED]),
+                    sa.and_(
+                        self._chunks.c.state == ChunkState.RUNNING,
+                        self._chunks.c.lease_until < utc_now(),
+                    ),
+                ),
+                self._run_is_open(chunk.run_id),
+            )
+            .values(
+                state=ChunkState.RUNNING,
+                attempt=self._chunks.c.attempt + 1,
+                lease_until=utc_now(lease_seconds),
+                worker=worker,
+                started_at=utc_now(),
+                finished_at=None,
+            )
+        )
+        with self._engine.begin() as connection:
+            if connection.execute(statement).rowcount != 1:
+                return None
+            row = connection.execute(sa.select(self._chunks).where(self._is(chunk))).one()
+        return _claim(row)
+
+    def keep(self, claim: Claim, *, lease_seconds: float) -> bool:
+        """Extend the lease; False if the chunk is another attempt's by now."""
+        statement = (
+            sa.update(self._chunks)
+            .where(self._is_ours(claim))
+            .values(lease_until=utc_now(lease_seconds))
+        )
+        with self._engine.begin() as connection:
+            return connection.execute(statement).rowcount == 1
+
+    def finish(
+        self, connection: sa.Connection, claim: Claim, *, state: ChunkState, **figures: Any
+    ) -> None:
+        """Record the end of the chunk in the caller's transaction; LeaseLostError if not ours."""
+        self._update_ours(
+            connection,
+            claim,
+            {
+                "state": state,
+                "lease_until": None,
+                "finished_at": utc_now(),
+                "error": None,
+                **figures,
+            },
+        )
+
+    def require_lease(self, connection: sa.Connection, claim: Claim) -> None:
+        """LeaseLostError unless the chunk is still ours; holds until the transaction ends."""
+        self._update_ours(connection, claim, {"attempt": claim.attempt})
+
+    def _update_ours(
+        self, connection: sa.Connection, claim: Claim, values: dict[str, Any]
+    ) -> None:
+        updated = connection.execute(
+            sa.update(self._chunks).where(self._is_ours(claim)).values(values)
+        )
+        if updated.rowcount != 1:
+            raise LeaseLostError(
+                operation="commit the chunk",
+                cause=f"attempt {claim.attempt} no longer holds the lease",
+                next_step="Nothing: another attempt has it",
+                chunk=str(claim.chunk),
+            )
+
+    def fail(self, claim: Claim, *, state: ChunkState, error: str, **figures: Any) -> None:
+        """Record that the chunk ended in trouble."""
+        with self._engine.begin() as connection:
+            self.finish(connection, claim, state=state, error=error, **figures)
+
+    def give_back(
+        self, claim: Claim, *, after_seconds: float, error: str | None, is_failure: bool
+    ) -> None:
+        """Put the chunk back to be handed out again, not before some seconds have passed."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                sa.update(self._chunks)
+                .where(self._is_ours(claim))
+                .values(
+                    state=ChunkState.PENDING,
+                    lease_until=None,
+                    worker=None,
+                    not_before=utc_now(after_seconds),
+                    failures=self._chunks.c.failures + (1 if is_failure else 0),
+                    error=error,
+                )
+            )
+
+    # ------------------------------------------------------------ sweeping
+
+    def sweep(self, run_id: str, *, lost_after_seconds: float, most_attempts: int) -> SweepCounts:
+        """Bring back chunks whose lease ran out or whose message was lost.
+
+        A chunk that took down its worker `most_attempts` times is failed, not tried for ever.
+        """
+        chunks = self._chunks
+        expired = sa.and_(
+            chunks.c.run_id == run_id,
+            chunks.c.state == ChunkState.RUNNING,
+            chunks.c.lease_until < utc_now(),
+        )
+        lost = sa.and_(
+            chunks.c.run_id == run_id,
+            chunks.c.state == ChunkState.QUEUED,
+            chunks.c.queued_at < utc_now(-lost_after_seconds),
+        )
+        with self._engine.begin() as connection:
+            connection.execute(
+                sa.update(chunks)
+                .where(expired, chunks.c.attempt >= most_attempts)
+                .values(
+                    state=ChunkState.FAILED,
+                    lease_until=None,
+                    finished_at=utc_now(),
+                    error=f"its worker died or stalled in each of {most_attempts} attempts; "
+                    "look into the worker's log and memory",
+                )
+            )
+            returned = {"state": ChunkState.PENDING, "lease_until": None, "worker": None}
+            counts = [
+                connection.execute(sa.update(chunks).where(condition).values(returned)).rowcount
+                for condition in (expired, lost)
+            ]
+        return SweepCounts(expired=counts[0], lost=counts[1])
+
+    # ------------------------------------------------------------ reading
+
+    def of_run(self, run_id: str, *, states: Sequence[ChunkState] = ()) -> list[ChunkRow]:
+        """The chunks of a run, in some states or in all, by wave, day and table."""
+        chunks = self._chunks
+        query = sa.select(chunks).where(chunks.c.run_id == run_id)
+        if states:
+            query = query.where(chunks.c.state.in_(states))
+        query = query.order_by(chunks.c.wave, chunks.c.day, chunks.c.table_name)
+        with self._engine.connect() as connection:
+            return [_chunk_row(row) for row in connection.execute(query)]
+
+    def count_states(self, run_id: str) -> dict[ChunkState, int]:
+        """How many chunks of the run are in each state."""
+        chunks = self._chunks
+        query = (
+            sa.select(chunks.c.state, sa.func.count())
+            .where(chunks.c.run_id == run_id)
+            .group_by(chunks.c.state)
+        )
+        with self._engine.connect() as connection:
+            return {ChunkState(state): count for state, count in connection.execute(query)}
+
+    def sum_rows(self, run_id: str) -> int:
+        """Rows extracted by the run's finished chunks so far."""
+        chunks = self._chunks
+        query = sa.select(sa.func.coalesce(sa.func.sum(chunks.c.rows_extracted), 0)).where(
+            chunks.c.run_id == run_id
+        )
+        with self._engine.connect() as connection:
+            return int(connection.scalar(query) or 0)
+
+    def loaded_days(self, tables: Sequence[str], days: DayRange) -> set[tuple[str, date]]:
+        """Which (table, day) were loaded by any run."""
+        chunks = self._chunks
+        query = sa.select(chunks.c.table_name, chunks.c.day).where(
+            chunks.c.state == ChunkState.MERGED,
+            chunks.c.table_name.in_(tables),
+            chunks.c.day >= days.first,
+            chunks.c.day < days.end,
+        )
+        with self._engine.connect() as connection:
+            return {(row.table_name, row.day) for row in connection.execute(query)}
+
+    def live_attempts(self) -> list[Claim]:
+        """The claims under a living lease."""
+        chunks = self._chunks
+        query = sa.select(chunks).where(
+            chunks.c.state == ChunkState.RUNNING, chunks.c.lease_until >= utc_now()
+        )
+        with self._engine.connect() as connection:
+            return [_claim(row) for row in connection.execute(query)]
+
+    def _is(self, chunk: ChunkId) -> sa.ColumnElement[bool]:
+        return sa.and_(
+            self._chunks.c.run_id == chunk.run_id,
+            self._chunks.c.table_name == chunk.table,
+            self._chunks.c.day == chunk.day,
+        )
+
+    def _is_ours(self, claim: Claim) -> sa.ColumnElement[bool]:
+        return sa.and_(
+            self._is(claim.chunk),
+            self._chunks.c.state == ChunkState.RUNNING,
+            self._chunks.c.attempt == claim.attempt,
+        )
+
+    def _run_is_open(self, run_id: str) -> sa.ColumnElement[bool]:
+        return sa.exists().where(
+            self._runs.c.run_id == run_id, self._runs.c.status == RunStatus.RUNNING
+        )
+
+
+def _claim(row: Any) -> Claim:
+    return Claim(
+        chunk=ChunkId(run_id=row.run_id, table=row.table_name, day=row.day),
+        action=Action(row.action),
+        attempt=row.attempt,
+        failures=row.failures,
+    )
+
+
+def _chunk_row(row: Any) -> ChunkRow:
+    return ChunkRow(
+        chunk=ChunkId(run_id=row.run_id, table=row.table_name, day=row.day),
+        action=Action(row.action),
+        state=ChunkState(row.state),
+        attempt=row.attempt,
+        worker=row.worker,
+        verdict=row.verdict,
+        rows_extracted=row.rows_extracted,
+        rows_inserted=row.rows_inserted,
+        rows_updated=row.rows_updated,
+        rows_deleted=row.rows_deleted,
+        rows_moved=row.rows_moved,
+        file=row.file,
+        digest=row.digest,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        error=row.error,
+    )

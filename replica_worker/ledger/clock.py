@@ -1,0 +1,31 @@
+"""The database's clock in SQL, in UTC: leases must not depend on a worker's own clock."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+
+class utc_now(FunctionElement[Any]):  # noqa: N801 - reads like a SQL function
+    """The instant of the statement, in UTC, plus a number of seconds if one is given."""
+
+    type = sa.DateTime()
+    inherit_cache = True
+
+    def __init__(self, plus_seconds: float = 0) -> None:
+        super().__init__(sa.literal(int(plus_seconds), sa.Integer))
+
+
+@compiles(utc_now, "postgresql")
+def _postgresql(element: utc_now, compiler: Any, **kwargs: Any) -> str:
+    seconds = compiler.process(element.clauses, **kwargs)
+    return f"(clock_timestamp() AT TIME ZONE 'UTC' + {seconds} * INTERVAL '1 second')"
+
+
+@compiles(utc_now, "mssql")
+def _mssql(element: utc_now, compiler: Any, **kwargs: Any) -> str:
+    seconds = compiler.process(element.clauses, **kwargs)
+    return f"DATEADD(second, {seconds}, SYSUTCDATETIME())"

@@ -1,0 +1,20 @@
+"""The ledger as one thing: runs, chunks and audit over one warehouse."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from replica_worker.ledger.audit import Audit
+from replica_worker.ledger.chunks import Chunks
+from replica_worker.ledger.runs import Runs
+from replica_worker.ledger.tables import metadata_for
+
+
+class Ledger:
+    """Runs, chunks and audit, in the metadata tables of one warehouse schema."""
+
+    def __init__(self, engine: sa.Engine, *, schema: str) -> None:
+        self.metadata = metadata_for(schema)
+        self.runs = Runs(engine, self.metadata)
+        self.chunks = Chunks(engine, self.metadata)
+        self.audit = Audit(engine, self.metadata)

@@ -1,0 +1,261 @@
+"""Runs in the ledger: begun once, closed once.
+
+A run's row in `replica_run_history` is its only row, so there is exactly one history row
+whatever dies. Does not hand out chunks (`chunks`).
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from replica_worker import __version__
+from replica_worker.errors import RunNotFoundError
+from replica_worker.ledger.clock import utc_now
+from replica_worker.model.chunks import (
+    OPEN_STATES,
+    TROUBLE_STATES,
+    Action,
+    ChunkState,
+    Plan,
+    RunKind,
+    RunStatus,
+)
+
+_INSERT_SIZE = 2000
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """What was asked of a run beside its chunks; every worker reads it from the ledger."""
+
+    allow_deletes: bool = False  # the delete guard is off
+    deep: bool = False  # checks compare content even where a rowversion would do
+    repair: bool = True  # checks repair what differs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A run as the ledger knows it."""
+
+    run_id: str
+    kind: RunKind
+    first_day: date
+    last_day: date
+    tables: tuple[str, ...]
+    options: RunOptions
+    status: RunStatus
+    chunks: int
+    chunks_done: int
+    chunks_failed: int
+    rows_extracted: int
+    rows_inserted: int
+    rows_updated: int
+    rows_deleted: int
+    started_at: datetime
+    ended_at: datetime | None
+    error: str | None
+    asked_by: str
+    product_version: str
+
+
+def new_run_id(kind: RunKind) -> str:
+    """An id that sorts by time and says what it is: `20261122T180000Z-backfill-1f2e3d`."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{kind}-{secrets.token_hex(3)}"
+
+
+class Runs:
+    """Begins, reads and closes runs."""
+
+    def __init__(self, engine: sa.Engine, metadata: sa.MetaData) -> None:
+        self._engine = engine
+        schema = metadata.schema
+        self._runs = metadata.tables[f"{schema}.replica_run_history"]
+        self._chunks = metadata.tables[f"{schema}.etl_progress"]
+
+    def begin(self, plan: Plan, *, run_id: str, options: RunOptions, asked_by: str) -> bool:
+        """Record a run and all its chunks in one transaction; False if the id is taken."""
+        row = {
+            "run_id": run_id,
+            "kind": plan.kind,
+            "first_day": plan.first_day,
+            "last_day": plan.last_day,
+            "tables": json.dumps(plan.tables),
+            "options": json.dumps(asdict(options)),
+            "status": RunStatus.RUNNING,
+            "chunks": len(plan.chunks),
+            "asked_by": asked_by,
+            "product_version": __version__,
+        }
+        chunks = [
+            {
+                "run_id": run_id,
+                "table_name": chunk.table,
+                "day": chunk.day,
+                "action": chunk.action,
+                "wave": chunk.wave,
+                "state": ChunkState.PENDING,
+            }
+            for chunk in plan.chunks
+        ]
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(sa.insert(self._runs).values(started_at=utc_now(), **row))
+                for at in range(0, len(chunks), _INSERT_SIZE):
+                    connection.execute(sa.insert(self._chunks), chunks[at : at + _INSERT_SIZE])
+        except sa.exc.IntegrityError:
+            return False
+        return True
+
+    def find(self, run_id: str) -> Run:
+        """The run of that id; RunNotFoundError if there is none."""
+        with self._engine.connect() as connection:
+            row = connection.execute(
+                sa.select(self._runs).where(self._runs.c.run_id == run_id)
+            ).one_or_none()
+        if row is None:
+            raise RunNotFoundError(
+                operation="find the run",
+                cause=f"no run {run_id!r} is in the ledger",
+                next_step="`replica history` lists the runs",
+            )
+        return _run(row)
+
+    def latest(self, limit: int) -> list[Run]:
+        """The newest runs, newest first."""
+        query = sa.select(self._runs).order_by(self._runs.c.started_at.desc()).limit(limit)
+        with self._engine.connect() as connection:
+            return [_run(row) for row in connection.execute(query)]
+
+    def open_ids(self) -> list[str]:
+        """Ids of the runs that are not closed, oldest first."""
+        query = (
+            sa.select(self._runs.c.run_id)
+            .where(self._runs.c.status == RunStatus.RUNNING)
+            .order_by(self._runs.c.started_at)
+        )
+        with self._engine.connect() as connection:
+            return list(connection.scalars(query))
+
+    def claim_finalize(self, run_id: str, *, finalizer: str, seconds: float) -> bool:
+        """Claim the right to close the run, if its loads are finished and nobody has it."""
+        runs, chunks = self._runs, self._chunks
+        open_loads = sa.exists().where(
+            chunks.c.run_id == run_id,
+            chunks.c.state.in_(OPEN_STATES),
+            sa.or_(chunks.c.action == Action.LOAD, runs.c.kind == RunKind.CHECK_FIXES),
+        )
+        statement = (
+            sa.update(runs)
+            .where(
+                runs.c.run_id == run_id,
+                runs.c.status == RunStatus.RUNNING,
+                sa.or_(runs.c.finalizer.is_(None), runs.c.finalizer_until < utc_now()),
+                ~open_loads,
+            )
+            .values(finalizer=finalizer, finalizer_until=utc_now(seconds))
+        )
+        with self._engine.begin() as connection:
+            return connection.execute(statement).rowcount == 1
+
+    def keep_finalizing(self, run_id: str, *, finalizer: str, seconds: float) -> bool:
+        """Extend the claim; False if it is another's by now."""
+        statement = (
+            sa.update(self._runs)
+            .where(self._runs.c.run_id == run_id, self._runs.c.finalizer == finalizer)
+            .values(finalizer_until=utc_now(seconds))
+        )
+        with self._engine.begin() as connection:
+            return connection.execute(statement).rowcount == 1
+
+    def release_finalize(self, run_id: str, *, finalizer: str) -> None:
+        """Give the claim back: something is still open."""
+        statement = (
+            sa.update(self._runs)
+            .where(self._runs.c.run_id == run_id, self._runs.c.finalizer == finalizer)
+            .values(finalizer=None, finalizer_until=None)
+        )
+        with self._engine.begin() as connection:
+            connection.execute(statement)
+
+    def close(self, run_id: str, *, finalizer: str) -> Run | None:
+        """Write the run's totals and final status; None if it is not ours or not finished."""
+        with self._engine.begin() as connection:
+            totals = connection.execute(self._totals(run_id)).one()
+            if totals.still_open:
+                return None
+            status = RunStatus.FAILED if totals.chunks_failed else RunStatus.SUCCEEDED
+            if totals.cancelled:
+                status = RunStatus.CANCELLED
+            closed = connection.execute(
+                sa.update(self._runs)
+                .where(
+                    self._runs.c.run_id == run_id,
+                    self._runs.c.finalizer == finalizer,
+                    self._runs.c.status == RunStatus.RUNNING,
+                )
+                .values(
+                    status=status,
+                    ended_at=utc_now(),
+                    chunks_done=totals.chunks_done,
+                    chunks_failed=totals.chunks_failed,
+                    rows_extracted=totals.rows_extracted,
+                    rows_inserted=totals.rows_inserted,
+                    rows_updated=totals.rows_updated,
+                    rows_deleted=totals.rows_deleted,
+                    error=totals.first_error,
+                )
+            ).rowcount
+        return self.find(run_id) if closed else None
+
+    def _totals(self, run_id: str) -> Any:
+        chunks = self._chunks
+
+        def count(condition: sa.ColumnElement[bool], name: str) -> sa.ColumnElement[int]:
+            return sa.func.coalesce(sa.func.sum(sa.case((condition, 1), else_=0)), 0).label(name)
+
+        def total(column: str) -> sa.ColumnElement[int]:
+            return sa.func.coalesce(sa.func.sum(chunks.c[column]), 0).label(column)
+
+        failed = chunks.c.state.in_(TROUBLE_STATES)
+        is_open = chunks.c.state.in_(OPEN_STATES)
+        return sa.select(
+            count(is_open, "still_open"),
+            count(failed, "chunks_failed"),
+            count(chunks.c.state == ChunkState.CANCELLED, "cancelled"),
+            count(~failed & ~is_open, "chunks_done"),
+            total("rows_extracted"),
+            total("rows_inserted"),
+            total("rows_updated"),
+            total("rows_deleted"),
+            sa.func.min(sa.case((failed, chunks.c.error))).label("first_error"),
+        ).where(chunks.c.run_id == run_id)
+
+
+def _run(row: Any) -> Run:
+    return Run(
+        run_id=row.run_id,
+        kind=RunKind(row.kind),
+        first_day=row.first_day,
+        last_day=row.last_day,
+        tables=tuple(json.loads(row.tables)),
+        options=RunOptions(**json.loads(row.options)),
+        status=RunStatus(row.status),
+        chunks=row.chunks,
+        chunks_done=row.chunks_done,
+        chunks_failed=row.chunks_failed,
+        rows_extracted=row.rows_extracted,
+        rows_inserted=row.rows_inserted,
+        rows_updated=row.rows_updated,
+        rows_deleted=row.rows_deleted,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        error=row.error,
+        asked_by=row.asked_by,
+        product_version=row.product_version,
+    )

@@ -1,0 +1,135 @@
+"""The metadata tables, in SQLAlchemy Core, with types that both engines have.
+
+Their CREATE statements in `migrations/` are made from this module; a test holds them equal.
+All instants are UTC, taken from the database's clock.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mssql
+
+_INSTANT = sa.DateTime().with_variant(mssql.DATETIME2(3), "mssql")  # type: ignore[no-untyped-call]
+_LONG_TEXT = sa.Text().with_variant(mssql.NVARCHAR(None), "mssql")
+_NAME = sa.Unicode(128)
+_RUN_ID = sa.String(64)
+_STATE = sa.String(16)
+_ROWS = sa.BigInteger
+
+
+def metadata_for(schema: str) -> sa.MetaData:
+    """The metadata tables in the schema that a spec file names."""
+    metadata = sa.MetaData(schema=schema)
+    _define_runs(metadata)
+    _define_chunks(metadata)
+    _define_audit(metadata)
+    _define_migrations(metadata)
+    return metadata
+
+
+def _rows(name: str) -> sa.Column[int]:
+    return sa.Column(name, _ROWS, nullable=False, server_default=sa.text("0"))
+
+
+def _define_runs(metadata: sa.MetaData) -> None:
+    sa.Table(
+        "replica_run_history",
+        metadata,
+        sa.Column("run_id", _RUN_ID, primary_key=True),
+        sa.Column("kind", _STATE, nullable=False),
+        sa.Column("first_day", sa.Date, nullable=False),
+        sa.Column("last_day", sa.Date, nullable=False),
+        sa.Column("tables", _LONG_TEXT, nullable=False),  # JSON list of names
+        sa.Column("options", _LONG_TEXT, nullable=False),  # JSON, see ledger.RunOptions
+        sa.Column("status", _STATE, nullable=False),
+        sa.Column("chunks", sa.Integer, nullable=False),
+        sa.Column("chunks_done", sa.Integer, nullable=False, server_default=sa.text("0")),
+        sa.Column("chunks_failed", sa.Integer, nullable=False, server_default=sa.text("0")),
+        _rows("rows_extracted"),
+        _rows("rows_inserted"),
+        _rows("rows_updated"),
+        _rows("rows_deleted"),
+        sa.Column("started_at", _INSTANT, nullable=False),
+        sa.Column("ended_at", _INSTANT),
+        sa.Column("error", _LONG_TEXT),
+        sa.Column("asked_by", _NAME, nullable=False),
+        sa.Column("product_version", sa.String(32), nullable=False),
+        sa.Column("fed_at", _INSTANT),  # when chunks were last handed out
+        sa.Column("finalizer", sa.String(64)),  # who closes the run, and until when it may try
+        sa.Column("finalizer_until", _INSTANT),
+    )
+
+
+def _define_chunks(metadata: sa.MetaData) -> None:
+    table = sa.Table(
+        "etl_progress",
+        metadata,
+        sa.Column("run_id", _RUN_ID, primary_key=True),
+        sa.Column("table_name", _NAME, primary_key=True),
+        sa.Column("day", sa.Date, primary_key=True),
+        sa.Column("action", _STATE, nullable=False),
+        sa.Column("wave", sa.Integer, nullable=False),
+        sa.Column("state", _STATE, nullable=False),
+        sa.Column("attempt", sa.Integer, nullable=False, server_default=sa.text("0")),
+        sa.Column("failures", sa.Integer, nullable=False, server_default=sa.text("0")),
+        sa.Column("lease_until", _INSTANT),
+        sa.Column("worker", sa.Unicode(255)),
+        sa.Column("not_before", _INSTANT),  # earliest next hand-out
+        sa.Column("queued_at", _INSTANT),
+        sa.Column("verdict", _STATE),
+        _rows("rows_extracted"),
+        _rows("rows_inserted"),
+        _rows("rows_updated"),
+        _rows("rows_deleted"),
+        _rows("rows_moved"),
+        sa.Column("file", _LONG_TEXT),
+        sa.Column("sha256", sa.String(64)),
+        _rows("bytes"),
+        sa.Column("digest", sa.String(80)),  # the source's, at load time: kind:rows:hash
+        sa.Column("started_at", _INSTANT),
+        sa.Column("finished_at", _INSTANT),
+        sa.Column("extract_seconds", sa.Float),
+        sa.Column("stage_seconds", sa.Float),
+        sa.Column("merge_seconds", sa.Float),
+        sa.Column("error", _LONG_TEXT),
+    )
+    sa.Index("ix_etl_progress__run_state", table.c.run_id, table.c.state)
+    sa.Index("ix_etl_progress__table_day", table.c.table_name, table.c.day)
+    sa.Index("ix_etl_progress__state_lease", table.c.state, table.c.lease_until)
+
+
+def _define_audit(metadata: sa.MetaData) -> None:
+    table = sa.Table(
+        "dimension_refresh_audit",
+        metadata,
+        sa.Column("run_id", _RUN_ID, primary_key=True),
+        sa.Column("table_name", _NAME, primary_key=True),
+        sa.Column("day", sa.Date, primary_key=True),
+        sa.Column("check_name", sa.String(32), primary_key=True),
+        sa.Column("verdict", _STATE, nullable=False),
+        sa.Column("source_rows", _ROWS),
+        sa.Column("target_rows", _ROWS),
+        sa.Column("source_digest", sa.String(80)),
+        sa.Column("target_digest", sa.String(80)),
+        sa.Column("rows_inserted", _ROWS),
+        sa.Column("rows_updated", _ROWS),
+        sa.Column("rows_deleted", _ROWS),
+        sa.Column("null_keys", _ROWS),  # NULL here and below: not measured by this check
+        sa.Column("duplicate_keys", _ROWS),
+        sa.Column("orphans", _ROWS),
+        sa.Column("unparsable_dates", _ROWS),
+        sa.Column("note", _LONG_TEXT),
+        sa.Column("checked_at", _INSTANT, nullable=False),
+    )
+    sa.Index("ix_dimension_refresh_audit__table_day", table.c.table_name, table.c.day)
+
+
+def _define_migrations(metadata: sa.MetaData) -> None:
+    sa.Table(
+        "replica_migration",
+        metadata,
+        sa.Column("name", sa.Unicode(255), primary_key=True),
+        sa.Column("sha256", sa.String(64), nullable=False),
+        sa.Column("applied_at", _INSTANT, nullable=False),
+        sa.Column("product_version", sa.String(32), nullable=False),
+    )
