@@ -1,0 +1,109 @@
+"""Settings: the one place that reads the environment and `.env.local`.
+
+Every setting is `REPLICA_` and the field's name in capitals. URLs hold passwords; they are kept
+as secrets and never shown whole.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from replica_worker.errors import SettingsError
+
+DEFAULT_SPEC_FILE = Path(__file__).parent.parent / "docs" / "replica_schema.json"
+MIGRATIONS_FOLDER = Path(__file__).parent.parent / "migrations"
+
+Seconds = Annotated[float, Field(gt=0, le=7 * 24 * 3600)]
+
+
+class Settings(BaseSettings):
+    """What the environment and `.env.local` say; docs/reference/settings.md explains each."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="REPLICA_",
+        env_file=".env.local",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+    )
+
+    source_url: SecretStr | None = None
+    target_url: SecretStr | None = None
+    broker_url: SecretStr | None = None
+    exports: str = "exports"
+    schema_file: Path = Field(default=DEFAULT_SPEC_FILE, validation_alias="REPLICA_SCHEMA")
+    timezone: str = "Asia/Kuala_Lumpur"
+    home: Path = Path(".replica")  # of the embedded servers
+    log_level: str = "INFO"
+
+    connect_timeout: Seconds = 10
+    statement_timeout: Seconds = 1800
+    batch_bytes: Annotated[int, Field(ge=64 * 1024, le=1 << 30)] = 4 * 1024 * 1024
+
+    lease: Seconds = 120
+    lost_after: Seconds = 300
+    max_attempts: Annotated[int, Field(ge=1, le=100)] = 5
+    window: Annotated[int, Field(ge=1, le=10_000)] = 64
+    delete_share: Annotated[float, Field(ge=0, le=1)] = 0.5
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):
+            raise ValueError("no such time zone; write it like Asia/Kuala_Lumpur") from None
+        return value
+
+    @field_validator("log_level")
+    @classmethod
+    def _known_level(cls, value: str) -> str:
+        levels = ("DEBUG", "INFO", "WARNING", "ERROR")
+        if value.upper() not in levels:
+            raise ValueError(f"must be one of {', '.join(levels)}")
+        return value.upper()
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The business's time zone."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def statement_limit(self) -> timedelta:
+        """How long one statement may take."""
+        return timedelta(seconds=self.statement_timeout)
+
+    @property
+    def connect_limit(self) -> timedelta:
+        """How long connecting may take."""
+        return timedelta(seconds=self.connect_timeout)
+
+
+@lru_cache(maxsize=1)
+def load_settings() -> Settings:
+    """Read the settings once; SettingsError names the first that is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        field = str(problem["loc"][0]) if problem["loc"] else "settings"
+        name = field if field.isupper() else f"REPLICA_{field.upper()}"
+        raise SettingsError(
+            operation=f"read {name}",
+            cause=problem["msg"].removeprefix("Value error, "),
+            next_step="Correct it in the environment or in .env.local",
+        ) from None
+    except UnicodeDecodeError:
+        raise SettingsError(
+            operation="read .env.local",
+            cause="it is not UTF-8 text",
+            next_step="Save it as UTF-8",
+        ) from None

@@ -1,0 +1,41 @@
+"""A deployment: the source, warehouse, archive, ledger and rules that use cases work with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+from replica_worker.archive.archive import Archive
+from replica_worker.engines.interface import Engine, Warehouse
+from replica_worker.ledger.ledger import Ledger
+from replica_worker.model.counts import DeleteGuard
+from replica_worker.model.specs import ReplicaSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """How patient and how careful the work is."""
+
+    lease_seconds: float = 120  # a worker that is silent for so long has lost its chunk
+    lost_after_seconds: float = 300  # a message unclaimed for so long is sent again
+    most_attempts: int = 5  # errors or deaths of one chunk before it is failed
+    first_delay_seconds: float = 2  # before a failed chunk is tried again; doubles each time
+    longest_delay_seconds: float = 300
+    window: int = 64  # chunks of one run that are in the broker at once
+    delete_guard: DeleteGuard = field(default_factory=DeleteGuard)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """Everything a use case works with."""
+
+    spec: ReplicaSpec
+    source: Engine
+    target: Engine
+    warehouse: Warehouse
+    archive: Archive
+    ledger: Ledger
+    policy: Policy
+    zone: ZoneInfo
+    exports: str  # where the archive lies, for people
+    spec_is_default: bool  # the spec file in force is the one the product ships

@@ -1,0 +1,129 @@
+"""Applying migrations: in order, once, recorded with their hash, refused when edited later.
+
+The migrations are two: the target tables of the spec file in force and the metadata tables. For
+the spec file that the product ships their text lies in `migrations/`; for another one it is made
+from that file, table by table, so that adding a table to it is a new migration.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from replica_worker import __version__
+from replica_worker.errors import MigrationError
+from replica_worker.ledger.clock import utc_now
+from replica_worker.usecases.deployment import Deployment
+
+TABLES_MIGRATION = "100_create_replica_tables.sql"
+METADATA_MIGRATION = "110_create_replica_metadata_tables.sql"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Migration:
+    """One script and the name under which it is recorded."""
+
+    name: str
+    script: str
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the script, line endings aside."""
+        return hashlib.sha256(self.script.replace("\r\n", "\n").encode()).hexdigest()
+
+
+def generated_migrations(deployment: Deployment) -> list[Migration]:
+    """The texts of the shipped migrations, made from specs and metadata."""
+    tables = [deployment.target.table_ddl(table) for table in deployment.spec.tables]
+    metadata = deployment.target.metadata_ddl(
+        deployment.ledger.metadata, deployment.spec.target_schema
+    )
+    return [
+        Migration(name=TABLES_MIGRATION, script="\n".join(tables)),
+        Migration(name=METADATA_MIGRATION, script=metadata),
+    ]
+
+
+def migrations_in_force(deployment: Deployment, folder: Path) -> list[Migration]:
+    """What `replica migrate` applies: the files, or for another spec file the made texts."""
+    if deployment.spec_is_default:
+        return read_migrations(folder)
+    tables = [
+        Migration(
+            name=f"{TABLES_MIGRATION}:{table.target_schema}.{table.target_name}",
+            script=deployment.target.table_ddl(table),
+        )
+        for table in deployment.spec.tables
+    ]
+    _, metadata = generated_migrations(deployment)
+    return [
+        *tables,
+        Migration(
+            name=f"{METADATA_MIGRATION}:{deployment.spec.target_schema}", script=metadata.script
+        ),
+    ]
+
+
+def read_migrations(folder: Path) -> list[Migration]:
+    """The migration files of a folder, by name."""
+    files = sorted(folder.glob("*.sql"))
+    if not files:
+        raise MigrationError(
+            operation="read the migrations",
+            cause=f"no .sql file in {folder}",
+            next_step="Run the command from a complete checkout",
+        )
+    return [Migration(name=file.name, script=file.read_text(encoding="utf-8")) for file in files]
+
+
+def apply_migrations(deployment: Deployment, migrations: Sequence[Migration]) -> list[str]:
+    """Apply those not recorded yet, all in one transaction; the names of the applied ones."""
+    table = deployment.ledger.metadata.tables[
+        f"{deployment.spec.target_schema}.replica_migration"
+    ]
+    applied = []
+    with deployment.warehouse.sql.begin() as connection:
+        recorded = _recorded(connection, table)
+        _refuse_edited(migrations, recorded)
+        for migration in migrations:
+            if migration.name not in recorded:
+                _run(deployment, connection, migration)
+                applied.append(migration)
+        for migration in applied:
+            connection.execute(
+                sa.insert(table).values(
+                    name=migration.name,
+                    sha256=migration.sha256,
+                    applied_at=utc_now(),
+                    product_version=__version__,
+                )
+            )
+    return [migration.name for migration in applied]
+
+
+def _recorded(connection: sa.Connection, table: sa.Table) -> dict[str, str]:
+    if not sa.inspect(connection).has_table(table.name, schema=table.schema):
+        return {}
+    return {row.name: row.sha256 for row in connection.execute(sa.select(table))}
+
+
+def _refuse_edited(migrations: Sequence[Migration], recorded: dict[str, str]) -> None:
+    for migration in migrations:
+        if recorded.get(migration.name, migration.sha256) != migration.sha256:
+            raise MigrationError(
+                operation=f"apply {migration.name}",
+                cause="it was edited after it was applied to this warehouse",
+                next_step="Restore its text, and put the change into a migration of its own",
+            )
+
+
+def _run(deployment: Deployment, connection: sa.Connection, migration: Migration) -> None:
+    try:
+        deployment.target.run_script(connection, migration.script)
+    except Exception as error:
+        translated = deployment.target.translate_error(error, operation=f"run {migration.name}")
+        raise translated from None

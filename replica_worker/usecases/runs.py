@@ -1,0 +1,172 @@
+"""Beginning, feeding, sweeping and closing runs.
+
+Chunks wait in the ledger; a window of them is handed to a `Dispatcher`. `finalize_run` is one
+idempotent function that the chord callback, the last chunk and the sweep all call.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from datetime import date
+from typing import Protocol
+
+from replica_worker.errors import ReplicaError
+from replica_worker.ledger.runs import Run, RunOptions, new_run_id
+from replica_worker.model.chunks import Action, ChunkId, ChunkState, Plan, RunKind
+from replica_worker.model.days import DayRange
+from replica_worker.model.plan import plan_backfill, plan_check_fixes, plan_nightly
+from replica_worker.usecases.deployment import Deployment
+from replica_worker.usecases.leases import LeaseKeeper
+from replica_worker.usecases.replicate import staging_name
+from replica_worker.usecases.work import work_on_chunk
+
+_log = logging.getLogger(__name__)
+_LEFTOVER_SECONDS = 24 * 3600  # no extract takes so long; its temp file is a leftover
+
+
+class Dispatcher(Protocol):
+    """Hands chunks to whoever works on them."""
+
+    def send(self, kind: RunKind, chunks: Sequence[ChunkId]) -> None:
+        """Send the chunks; they are marked as queued already."""
+        ...
+
+
+def plan_run(
+    deployment: Deployment,
+    kind: RunKind,
+    *,
+    days: DayRange,
+    tables: Sequence[str],
+    check_fixes: bool = True,
+    missing_only: bool = False,
+) -> Plan:
+    """The chunks of a run-to-be; nothing is recorded yet."""
+    specs = deployment.spec.select(tables)
+    if kind is RunKind.NIGHTLY:
+        return plan_nightly(tables=specs, day=days.last, check_fixes=check_fixes)
+    if kind is RunKind.CHECK_FIXES:
+        return plan_check_fixes(tables=specs, day=days.last)
+    loaded: set[tuple[str, date]] = set()
+    if missing_only:
+        loaded = deployment.ledger.chunks.loaded_days([spec.name for spec in specs], days)
+    return plan_backfill(tables=specs, days=days, already_loaded=loaded)
+
+
+def begin_run(
+    deployment: Deployment,
+    plan: Plan,
+    *,
+    asked_by: str,
+    options: RunOptions | None = None,
+    run_id: str | None = None,
+) -> str | None:
+    """Record the run; its id, or None if a run of the given id is there already."""
+    run_id = run_id or new_run_id(plan.kind)
+    begun = deployment.ledger.runs.begin(
+        plan, run_id=run_id, options=options or RunOptions(), asked_by=asked_by
+    )
+    return run_id if begun else None
+
+
+def feed_run(deployment: Deployment, run_id: str, dispatcher: Dispatcher) -> int:
+    """Hand out as many of the run's pending chunks as the window has room for."""
+    run = deployment.ledger.runs.find(run_id)
+    chunks = deployment.ledger.chunks.take_pending(
+        run_id, window=deployment.policy.window, actions=_fed_actions(run.kind)
+    )
+    if chunks:
+        dispatcher.send(run.kind, chunks)
+    return len(chunks)
+
+
+def _fed_actions(kind: RunKind) -> list[Action]:
+    """A nightly run's checks are its finalizer's work; all else is handed out."""
+    return [Action.CHECK] if kind is RunKind.CHECK_FIXES else [Action.LOAD]
+
+
+def finalize_run(deployment: Deployment, run_id: str, *, worker: str) -> Run | None:
+    """Check T-1 if the run asks for it, then close the run.
+
+    Returns the closed run; None if it is not ripe, is another's, or was closed before.
+    """
+    runs, seconds = deployment.ledger.runs, deployment.policy.lease_seconds
+    finalizer = f"{worker}:{time.monotonic_ns()}"[-64:]
+    if not runs.claim_finalize(run_id, finalizer=finalizer, seconds=seconds):
+        return None
+    with LeaseKeeper(
+        lambda: runs.keep_finalizing(run_id, finalizer=finalizer, seconds=seconds),
+        lease_seconds=seconds,
+        what=f"closing run {run_id}",
+    ):
+        _check_fixes_of(deployment, run_id, worker)
+        closed = runs.close(run_id, finalizer=finalizer)
+    if closed is None:
+        runs.release_finalize(run_id, finalizer=finalizer)
+        return None
+    _log.info("run %s %s", run_id, closed.status)
+    return closed
+
+
+def _check_fixes_of(deployment: Deployment, run_id: str, worker: str) -> None:
+    """Do the checks that a nightly run left to its finalizer, in order."""
+    for row in deployment.ledger.chunks.of_run(
+        run_id, states=[ChunkState.PENDING, ChunkState.QUEUED, ChunkState.RUNNING]
+    ):
+        if row.action is Action.CHECK:
+            work_on_chunk(deployment, row.chunk, worker=worker)
+
+
+def sweep(deployment: Deployment, dispatcher: Dispatcher, *, worker: str) -> int:
+    """One round of housekeeping; the number of runs that are still open.
+
+    Brings back what was lost, hands out what is pending, closes what is finished, and clears
+    away staging tables and temp files of attempts that are over. Harmless at any time, and by
+    any number of sweepers at once.
+    """
+    policy = deployment.policy
+    run_ids = deployment.ledger.runs.open_ids()
+    for run_id in run_ids:
+        counts = deployment.ledger.chunks.sweep(
+            run_id,
+            lost_after_seconds=policy.lost_after_seconds,
+            most_attempts=policy.most_attempts,
+        )
+        if counts.expired or counts.lost:
+            _log.warning(
+                "run %s: %d leases ran out, %d messages were lost",
+                run_id,
+                counts.expired,
+                counts.lost,
+            )
+        feed_run(deployment, run_id, dispatcher)
+        finalize_run(deployment, run_id, worker=worker)
+    sweep_leftovers(deployment)
+    return len(deployment.ledger.runs.open_ids()) if run_ids else 0
+
+
+def sweep_leftovers(deployment: Deployment) -> int:
+    """Drop staging tables and temp files that no living attempt uses; how many there were."""
+    warehouse = deployment.warehouse
+    dropped = 0
+    with warehouse.sql.connect() as connection:
+        # Listed before the living attempts are read: a table made since then is not listed.
+        names = warehouse.list_staging(connection)
+        connection.commit()
+        living = deployment.ledger.chunks.live_attempts() if names else set()
+        prefixes = tuple(staging_name(claim) for claim in living)
+        for name in names:
+            if prefixes and name.startswith(prefixes):
+                continue
+            try:
+                warehouse.drop_staging(connection, name)
+                connection.commit()
+                dropped += 1
+            except ReplicaError as error:
+                connection.rollback()
+                _log.info("staging table %s stays for now: %s", name, error)
+    return dropped + deployment.archive.sweep_leftovers(
+        older_than_seconds=_LEFTOVER_SECONDS, now=time.time()
+    )

@@ -1,0 +1,132 @@
+"""Working on one chunk: claim it, hold its lease and lock, load or check it, take the blow.
+
+Whatever goes wrong ends in the ledger: a retryable error gives the chunk back with a growing
+delay, any other fails it with its message. Nothing is raised for what went wrong with a chunk.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable
+
+import sqlalchemy as sa
+
+from replica_worker.errors import (
+    ChunkBusyError,
+    DeletesRefusedError,
+    LeaseLostError,
+    ReplicaError,
+)
+from replica_worker.ledger.chunks import Claim
+from replica_worker.model.chunks import Action, ChunkId, ChunkState
+from replica_worker.usecases.deployment import Deployment, Policy
+from replica_worker.usecases.leases import LeaseKeeper
+from replica_worker.usecases.reconcile import check_chunk, load_chunk
+from replica_worker.usecases.replicate import ChunkWork
+
+_log = logging.getLogger(__name__)
+_BUSY_DELAY_SECONDS = 3
+
+
+def work_on_chunk(deployment: Deployment, chunk: ChunkId, *, worker: str) -> ChunkState | None:
+    """Claim the chunk and do what is planned for it.
+
+    Returns the state it ended in, PENDING if it was given back, None if it was not ours to do
+    (done, cancelled, or another worker's).
+    """
+    policy = deployment.policy
+    claim = deployment.ledger.chunks.claim(chunk, worker=worker, lease_seconds=policy.lease_seconds)
+    if claim is None:
+        return None
+    try:
+        with LeaseKeeper(
+            lambda: deployment.ledger.chunks.keep(claim, lease_seconds=policy.lease_seconds),
+            lease_seconds=policy.lease_seconds,
+            what=str(chunk),
+        ):
+            return _do(deployment, claim)
+    except LeaseLostError as error:
+        _log.warning("%s", error)
+        return None
+    except ChunkBusyError:
+        deployment.ledger.chunks.give_back(
+            claim, after_seconds=_BUSY_DELAY_SECONDS, error=None, is_failure=False
+        )
+        return ChunkState.PENDING
+    except DeletesRefusedError as error:
+        _log.warning("%s", error)
+        return ChunkState.REFUSED
+    except Exception as error:
+        return _settle(deployment, claim, _classified(deployment, error))
+
+
+def _do(deployment: Deployment, claim: Claim) -> ChunkState:
+    chunk = claim.chunk
+    spec = deployment.spec.table(chunk.table)
+    options = deployment.ledger.runs.find(chunk.run_id).options
+    # A whole table has one lock whatever the day it is asked for as of.
+    lock = f"{spec.target_schema}.{spec.target_name}|{chunk.day if spec.is_daily else 'all'}"
+    with (
+        deployment.warehouse.sql.connect() as connection,
+        deployment.warehouse.lock_chunk(connection, lock) as is_ours,
+    ):
+        if not is_ours:
+            raise ChunkBusyError(
+                operation="lock the chunk",
+                cause="another run is at it",
+                next_step="It is tried again",
+                retryable=True,
+                chunk=str(chunk),
+            )
+        work = ChunkWork(claim=claim, spec=spec, connection=connection)
+        if claim.action is Action.LOAD:
+            return load_chunk(deployment, work)
+        return check_chunk(deployment, work, options)
+
+
+def _classified(deployment: Deployment, error: Exception) -> ReplicaError:
+    if isinstance(error, ReplicaError):
+        return error
+    for engine in (deployment.target, deployment.source):
+        translated = engine.translate_error(error, operation="work on the chunk")
+        if isinstance(translated, ReplicaError):
+            return translated
+    _log.exception("unexpected error")
+    return ReplicaError(
+        operation="work on the chunk",
+        cause=f"unexpected {type(error).__name__}",
+        next_step="The worker's log has the details",
+        retryable=False,
+    )
+
+
+def _settle(deployment: Deployment, claim: Claim, error: ReplicaError) -> ChunkState | None:
+    """Give the chunk back or fail it, as the error says."""
+    policy = deployment.policy
+    message = str(error.on_chunk(str(claim.chunk)))
+    failures = claim.failures + 1
+    try:
+        if error.retryable and failures < policy.most_attempts:
+            delay = _delay(policy, failures, random.random)
+            _log.info("%s Tried again in %.0f s.", message, delay)
+            deployment.ledger.chunks.give_back(
+                claim, after_seconds=delay, error=message, is_failure=True
+            )
+            return ChunkState.PENDING
+        _log.error("%s", message)
+        deployment.ledger.chunks.fail(claim, state=ChunkState.FAILED, error=message)
+    except LeaseLostError:
+        return None
+    except sa.exc.SQLAlchemyError as unreachable:
+        # The ledger itself is away: the lease runs out and the sweep brings the chunk back.
+        translated = deployment.target.translate_error(unreachable, operation="tell the ledger")
+        _log.warning("%s; the chunk's lease will run out", translated)
+        return None
+    return ChunkState.FAILED
+
+
+def _delay(policy: Policy, failures: int, chance: Callable[[], float]) -> float:
+    """Doubling from the first delay, with half of it left to chance so that crowds disperse."""
+    longest = min(policy.first_delay_seconds * 2 ** (failures - 1), policy.longest_delay_seconds)
+    return longest * (0.5 + chance() / 2)

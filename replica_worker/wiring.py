@@ -1,0 +1,79 @@
+"""Puts a deployment together from settings: the one place where all parts are known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from replica_worker.archive.archive import Archive
+from replica_worker.archive.stores import open_store
+from replica_worker.engines.interface import ConnectionOptions, Engine
+from replica_worker.engines.registry import open_engine
+from replica_worker.errors import SettingsError, SpecError
+from replica_worker.ledger.ledger import Ledger
+from replica_worker.model.counts import DeleteGuard
+from replica_worker.model.specs import ReplicaSpec, parse_specs
+from replica_worker.settings import DEFAULT_SPEC_FILE, Settings
+from replica_worker.usecases.deployment import Deployment, Policy
+
+
+def read_specs(path: Path) -> ReplicaSpec:
+    """The table specs of a spec file."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise SpecError(
+            operation=f"read the table specs of {path}",
+            cause=str(reason),
+            next_step="Set REPLICA_SCHEMA to a spec file",
+        ) from None
+    return parse_specs(text, origin=str(path))
+
+
+def connect_deployment(settings: Settings) -> Deployment:
+    """A deployment over the databases that the settings name; nothing is connected yet."""
+    spec = read_specs(settings.schema_file)
+    source = _engine(settings, settings.source_url, "REPLICA_SOURCE_URL", read_only=True)
+    target = _engine(settings, settings.target_url, "REPLICA_TARGET_URL", read_only=False)
+    warehouse = target.open_warehouse()
+    return Deployment(
+        spec=spec,
+        source=source,
+        target=target,
+        warehouse=warehouse,
+        archive=Archive(open_store(settings.exports)),
+        ledger=Ledger(warehouse.sql, schema=spec.target_schema),
+        policy=Policy(
+            lease_seconds=settings.lease,
+            lost_after_seconds=settings.lost_after,
+            most_attempts=settings.max_attempts,
+            window=settings.window,
+            delete_guard=DeleteGuard(largest_share=settings.delete_share),
+        ),
+        zone=settings.zone,
+        exports=settings.exports,
+        spec_is_default=settings.schema_file.resolve() == DEFAULT_SPEC_FILE.resolve(),
+    )
+
+
+def _engine(
+    settings: Settings, url: SecretStr | None, setting: str, *, read_only: bool
+) -> Engine:
+    if url is None:
+        raise SettingsError(
+            operation=f"read {setting}",
+            cause="it is not set",
+            next_step="Set it in the environment or in .env.local, or unset all URLs to work "
+            "with the embedded servers of `replica demo`",
+        )
+    options = ConnectionOptions(
+        url=url.get_secret_value(),
+        zone=settings.zone,
+        connect_timeout=settings.connect_limit,
+        statement_timeout=settings.statement_limit,
+        batch_bytes=settings.batch_bytes,
+        read_only=read_only,
+    )
+    return open_engine(options, setting=setting)
