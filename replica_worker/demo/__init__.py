@@ -1,0 +1,1 @@
+"""The demo: everything on one machine, with real servers and a believable POS source."""
