@@ -1,0 +1,40 @@
+# Everything here sets itself up: a fresh clone needs Python 3.11+, make and a package registry.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+COMPILE := pip compile --quiet --upgrade --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links --python-version 3.11
+
+.PHONY: help setup setup-dev demo lint test lock clean
+
+help: ## say what there is to make
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
+
+setup: ## install what the product needs into .venv
+	@scripts/bootstrap.sh run
+
+setup-dev: ## install what tests and checks need, too
+	@scripts/bootstrap.sh dev
+
+demo: setup ## show it working on this machine with its own servers (ARGS="..." are passed on)
+	@exec $(BIN)/replica demo $(ARGS)
+
+lint: setup-dev ## check format, style and types
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --strict replica_worker scripts
+
+test: lint ## lint, then run all tests (ARGS="..." are passed to pytest)
+	@exec $(BIN)/pytest $(ARGS)
+
+lock: setup-dev ## pin the newest versions of requirements*.in, with hashes
+	@$(BIN)/uv $(COMPILE) requirements.in -o requirements.txt
+	@$(BIN)/uv $(COMPILE) requirements-dev.in -o requirements-dev.txt
+	@echo uv | $(BIN)/uv $(COMPILE) - -o scripts/installer.txt
+
+clean: ## remove what can be made again: .venv, caches, build folders
+	@rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
