@@ -82,9 +82,7 @@ def read_migrations(folder: Path) -> list[Migration]:
 
 def apply_migrations(deployment: Deployment, migrations: Sequence[Migration]) -> list[str]:
     """Apply those not recorded yet, all in one transaction; the names of the applied ones."""
-    table = deployment.ledger.metadata.tables[
-        f"{deployment.spec.target_schema}.replica_migration"
-    ]
+    table = deployment.ledger.metadata.tables[f"{deployment.spec.target_schema}.replica_migration"]
     applied = []
     with deployment.warehouse.sql.begin() as connection:
         recorded = _recorded(connection, table)
