@@ -1,0 +1,142 @@
+"""The Celery application: `celery -A replica_worker.tasks.app worker -Q daily`.
+
+Settings that matter for not losing work, and why:
+* late ack without `reject_on_worker_lost`: a message goes when its task ends, but a task that
+  kills its worker is not redelivered at once, over and over; its lease runs out instead;
+* prefetch 1: a worker never sits on messages that others could take;
+* a visibility timeout above the longest chunk: the broker does not deliver a running task twice;
+* results only for the chord of a nightly run; the ledger holds all that matters.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from celery import Celery
+from celery.schedules import crontab
+from celery.signals import celeryd_init, worker_process_init, worker_process_shutdown
+from kombu import Queue
+
+from replica_worker.embedded import die_with_parent
+from replica_worker.errors import ReplicaError
+from replica_worker.settings import load_settings
+from replica_worker.tasks.context import close_deployment, current_deployment, read_specs_once
+
+DAILY_QUEUE = "daily"
+BACKFILL_QUEUE = "backfill"
+SWEEP_SECONDS = 10.0
+
+_VISIBILITY_SECONDS = 12 * 3600
+_RESULT_SECONDS = 24 * 3600
+_SOCKET_SECONDS = 30
+_CHUNKS_PER_CHILD = 500  # then the child is replaced: what leaks, leaks for a while only
+
+
+def make_app() -> Celery:
+    """The application, configured from the settings."""
+    settings = load_settings()
+    broker = settings.broker_url.get_secret_value() if settings.broker_url else None
+    app = Celery("replica_worker", broker=broker, backend=broker)
+    app.conf.update(
+        include=["replica_worker.tasks.tasks"],
+        task_serializer="json",
+        result_serializer="json",
+        event_serializer="json",
+        accept_content=["json"],
+        result_accept_content=["json"],
+        task_acks_late=True,
+        task_reject_on_worker_lost=False,
+        task_acks_on_failure_or_timeout=True,
+        task_track_started=True,
+        task_default_queue=DAILY_QUEUE,
+        task_queues=[Queue(DAILY_QUEUE), Queue(BACKFILL_QUEUE)],
+        task_create_missing_queues=False,
+        worker_prefetch_multiplier=1,
+        worker_max_tasks_per_child=_CHUNKS_PER_CHILD,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        worker_hijack_root_logger=False,
+        result_expires=_RESULT_SECONDS,
+        result_backend_always_retry=True,
+        result_backend_max_retries=10,
+        broker_connection_retry_on_startup=True,
+        broker_transport_options={
+            "visibility_timeout": _VISIBILITY_SECONDS,
+            "socket_connect_timeout": settings.connect_timeout,
+            "socket_timeout": _SOCKET_SECONDS,
+            "socket_keepalive": True,
+        },
+        redis_socket_connect_timeout=settings.connect_timeout,
+        redis_socket_timeout=_SOCKET_SECONDS,
+        timezone=settings.timezone,
+        enable_utc=True,
+        beat_schedule=_beat_schedule(),
+    )
+    return app
+
+
+def _beat_schedule() -> dict[str, dict[str, Any]]:
+    """When the nightly run's steps are due; each is derived from the ledger when it comes."""
+    return {
+        "nightly T-0": {"task": "replica.start_nightly", "schedule": crontab(hour=2, minute=0)},
+        "nightly T-1 check": {
+            "task": "replica.check_nightly",
+            "schedule": crontab(hour=2, minute=15),
+        },
+        "nightly record and close": {
+            "task": "replica.close_nightly",
+            "schedule": crontab(hour=2, minute=30),
+        },
+        "sweep": {
+            "task": "replica.sweep",
+            "schedule": SWEEP_SECONDS,
+            "options": {"expires": SWEEP_SECONDS},
+        },
+    }
+
+
+def _app_or_exit() -> Celery:
+    """Wrong settings give one line, not Celery's traceback of a failed import."""
+    try:
+        return make_app()
+    except ReplicaError as error:
+        sys.stderr.write(f"replica_worker: {error}\n")
+        raise SystemExit(2) from None
+
+
+app = _app_or_exit()
+
+
+@celeryd_init.connect
+def check_settings_before_start(**_: Any) -> None:
+    """Refuse to start a worker that could do nothing."""
+    try:
+        settings = load_settings()
+        missing = [
+            f"REPLICA_{name.upper()}"
+            for name in ("source_url", "target_url", "broker_url")
+            if getattr(settings, name) is None
+        ]
+        if missing:
+            sys.stderr.write(
+                f"replica_worker: start a worker: {', '.join(missing)} not set. "
+                "Set it in the environment or in .env.local.\n"
+            )
+            raise SystemExit(2)
+        read_specs_once()
+    except ReplicaError as error:
+        sys.stderr.write(f"replica_worker: {error}\n")
+        raise SystemExit(2) from None
+
+
+@worker_process_init.connect
+def open_child(**_: Any) -> None:
+    """Connections are made in each child: none is shared across a fork."""
+    die_with_parent()
+    current_deployment()
+
+
+@worker_process_shutdown.connect
+def close_child(**_: Any) -> None:
+    """Give connections back before the child ends."""
+    close_deployment()

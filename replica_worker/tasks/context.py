@@ -1,0 +1,35 @@
+"""The deployment that the tasks of one process work with, made when it is first needed."""
+
+from __future__ import annotations
+
+import os
+import socket
+from functools import lru_cache
+
+from replica_worker.model.specs import ReplicaSpec
+from replica_worker.settings import load_settings
+from replica_worker.usecases.deployment import Deployment
+from replica_worker.wiring import connect_deployment, read_specs
+
+
+@lru_cache(maxsize=1)
+def current_deployment() -> Deployment:
+    """This process's deployment."""
+    return connect_deployment(load_settings())
+
+
+def close_deployment() -> None:
+    """Close this process's connections, if it has any."""
+    if current_deployment.cache_info().currsize:
+        current_deployment().warehouse.sql.dispose()
+        current_deployment.cache_clear()
+
+
+def read_specs_once() -> ReplicaSpec:
+    """The spec file in force, to see that it can be read."""
+    return read_specs(load_settings().schema_file)
+
+
+def worker_name() -> str:
+    """Names this process in the ledger."""
+    return f"{socket.gethostname()}:{os.getpid()}"

@@ -1,0 +1,66 @@
+"""Handing chunks to Celery workers. Runs in the worker and in the command line alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from celery import chord
+
+from replica_worker.model.chunks import Action, ChunkId, RunKind
+from replica_worker.tasks.app import BACKFILL_QUEUE, DAILY_QUEUE, app
+from replica_worker.usecases.deployment import Deployment
+from replica_worker.usecases.runs import feed_run
+
+REPLICATE_CHUNK = "replica.replicate_chunk"
+CLOSE_RUN = "replica.close_run"
+START_CHORD = "replica.start_chord"
+
+
+class CeleryDispatcher:
+    """Sends chunks to the queue of their run's kind, a message each."""
+
+    def send(self, kind: RunKind, chunks: Sequence[ChunkId]) -> None:
+        """Send the chunks; they are marked as queued already."""
+        for chunk in chunks:
+            _work_on(chunk, kind).apply_async(ignore_result=True)
+
+
+def queue_of(kind: RunKind) -> str:
+    """Backfills wait in a queue of their own, so that they never hold up the night."""
+    return BACKFILL_QUEUE if kind is RunKind.BACKFILL else DAILY_QUEUE
+
+
+def dispatch_run(deployment: Deployment, run_id: str, kind: RunKind) -> None:
+    """Hand out the first chunks of a run that was just begun."""
+    if kind is RunKind.NIGHTLY:
+        _task(START_CHORD, run_id).apply_async(queue=DAILY_QUEUE)
+    else:
+        feed_run(deployment, run_id, CeleryDispatcher())
+
+
+def start_chord(deployment: Deployment, run_id: str) -> int:
+    """Send a nightly run: T-0 chunks as the header, closing the run as the callback.
+
+    The chord only hurries. A header that loses a member, or a broker that forgets, delays the
+    callback's work until the last chunk or the sweep does it. How many chunks were sent.
+    """
+    chunks = deployment.ledger.chunks.take_pending(
+        run_id, window=len(deployment.spec.tables), actions=[Action.LOAD]
+    )
+    callback = _task(CLOSE_RUN, run_id).set(queue=DAILY_QUEUE)
+    if chunks:
+        chord([_work_on(chunk, RunKind.NIGHTLY) for chunk in chunks])(callback)
+    else:
+        callback.apply_async()
+    return len(chunks)
+
+
+def _work_on(chunk: ChunkId, kind: RunKind) -> Any:
+    return _task(REPLICATE_CHUNK, chunk.run_id, chunk.table, chunk.day.isoformat()).set(
+        queue=queue_of(kind)
+    )
+
+
+def _task(name: str, *ids: str) -> Any:
+    return app.signature(name, args=ids, immutable=True)

@@ -1,0 +1,99 @@
+"""The tasks. Each carries ids only and calls one use case; none raises for a chunk's trouble."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, date, datetime
+from typing import Any
+
+from celery import Task
+
+from replica_worker.errors import UsageError
+from replica_worker.model.chunks import ChunkId, RunKind
+from replica_worker.model.days import DayRange, yesterday
+from replica_worker.tasks.app import app
+from replica_worker.tasks.context import current_deployment, worker_name
+from replica_worker.tasks.dispatch import (
+    CLOSE_RUN,
+    REPLICATE_CHUNK,
+    START_CHORD,
+    CeleryDispatcher,
+    start_chord,
+)
+from replica_worker.usecases.runs import begin_run, feed_run, finalize_run, plan_run, sweep
+from replica_worker.usecases.work import work_on_chunk
+
+_log = logging.getLogger(__name__)
+
+
+@app.task(bind=True, name=REPLICATE_CHUNK)
+def replicate_chunk(self: Task[Any, Any], run_id: str, table: str, day: str) -> str:
+    """Work on one chunk, hand out the next, and close the run after its last chunk."""
+    deployment, worker = current_deployment(), worker_name()
+    state = work_on_chunk(deployment, _chunk_id(run_id, table, day), worker=worker)
+    feed_run(deployment, run_id, CeleryDispatcher())
+    if self.request.chord is None:  # else closing is the chord's callback's work
+        finalize_run(deployment, run_id, worker=worker)
+    return str(state or "not ours")
+
+
+@app.task(name=START_CHORD, ignore_result=True)
+def start_chord_of(run_id: str) -> None:
+    """Hand out a nightly run's T-0 chunks as a chord."""
+    start_chord(current_deployment(), run_id)
+
+
+@app.task(name=CLOSE_RUN, ignore_result=True)
+def close_run(run_id: str) -> None:
+    """Check T-1 and write the run's history, if its loads are finished; else hand on."""
+    deployment = current_deployment()
+    if finalize_run(deployment, run_id, worker=worker_name()) is None:
+        feed_run(deployment, run_id, CeleryDispatcher())
+
+
+@app.task(name="replica.sweep", ignore_result=True)
+def sweep_runs() -> None:
+    """Bring back what was lost, hand out what waits, close what is finished."""
+    sweep(current_deployment(), CeleryDispatcher(), worker=worker_name())
+
+
+@app.task(name="replica.start_nightly", ignore_result=True)
+def start_nightly() -> None:
+    """02:00: load T-0."""
+    _bring_nightly_on()
+
+
+@app.task(name="replica.check_nightly", ignore_result=True)
+def check_nightly() -> None:
+    """02:15: check T-1, which closing the run does, if its loads are finished."""
+    close_run(_bring_nightly_on())
+
+
+@app.task(name="replica.close_nightly", ignore_result=True)
+def close_nightly() -> None:
+    """02:30: record and close the run, if that is still to be done."""
+    close_run(_bring_nightly_on())
+
+
+def _bring_nightly_on() -> str:
+    """Begin last night's run unless the ledger has it: a doubled or late tick does no harm."""
+    deployment = current_deployment()
+    day = yesterday(now=datetime.now(UTC), zone=deployment.zone)
+    run_id = f"nightly-{day}"
+    plan = plan_run(deployment, RunKind.NIGHTLY, days=DayRange.one(day), tables=[])
+    if begin_run(deployment, plan, run_id=run_id, asked_by="beat"):
+        sent = start_chord(deployment, run_id)
+        _log.info("run %s: %d chunks of %s handed out", run_id, sent, day)
+    return run_id
+
+
+def _chunk_id(run_id: str, table: str, day: str) -> ChunkId:
+    """The chunk that a message names; UsageError if it names none."""
+    try:
+        return ChunkId(run_id=str(run_id), table=str(table), day=date.fromisoformat(day))
+    except (TypeError, ValueError):
+        raise UsageError(
+            operation="read the message",
+            cause=f"{day!r} is not a day",
+            next_step="Nothing: the ledger hands the chunk out again",
+        ) from None
