@@ -1,0 +1,113 @@
+"""Live progress: chunks, rows a second, time to go."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from replica_worker.cli.render import notes
+from replica_worker.cli.session import this_worker
+from replica_worker.ledger.runs import Run
+from replica_worker.model.chunks import ChunkState
+from replica_worker.usecases.deployment import Deployment
+from replica_worker.usecases.verify import ChunkProof
+
+_POLL_SECONDS = 0.25
+_SWEEP_SECONDS = 5.0
+
+
+class RunProgress:
+    """A bar over a run's chunks, drawn from the ledger."""
+
+    def __init__(self, deployment: Deployment, run_id: str, total: int) -> None:
+        self._deployment = deployment
+        self._run_id = run_id
+        self._started = time.monotonic()
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TextColumn("chunks  {task.fields[rows]:,} rows  {task.fields[rate]:,.0f} rows/s"),
+            TimeElapsedColumn(),
+            TextColumn("to go"),
+            TimeRemainingColumn(compact=True),
+            console=notes,
+        )
+        self._task = self._bar.add_task("working", total=total, rows=0, rate=0.0)
+
+    def __enter__(self) -> RunProgress:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.refresh()
+        self._bar.stop()
+
+    def refresh(self) -> None:
+        """Read the ledger and draw."""
+        chunks = self._deployment.ledger.chunks
+        states = chunks.count_states(self._run_id)
+        rows = chunks.sum_rows(self._run_id)
+        elapsed = max(time.monotonic() - self._started, 0.001)
+        failed = states.get(ChunkState.FAILED, 0) + states.get(ChunkState.REFUSED, 0)
+        self._bar.update(
+            self._task,
+            completed=sum(count for state, count in states.items() if state.is_final),
+            rows=rows,
+            rate=rows / elapsed,
+            description="working" if not failed else f"[red]{failed} in trouble[/]",
+        )
+
+
+@contextmanager
+def follow_work(deployment: Deployment, run_id: str, total: int) -> Iterator[RunProgress]:
+    """Progress of a run that this process works on itself."""
+    with RunProgress(deployment, run_id, total) as progress:
+        yield progress
+
+
+def follow_run(deployment: Deployment, run_id: str, total: int) -> Run:
+    """Progress of a run that workers do, until it is closed.
+
+    While it waits it sweeps, so that the run ends even where no beat is running.
+    """
+    from replica_worker.tasks.dispatch import CeleryDispatcher
+    from replica_worker.usecases.runs import sweep
+
+    next_sweep = time.monotonic() + _SWEEP_SECONDS
+    with RunProgress(deployment, run_id, total) as progress:
+        while True:
+            run = deployment.ledger.runs.find(run_id)
+            if run.status.is_final:
+                return run
+            progress.refresh()
+            if time.monotonic() >= next_sweep:
+                sweep(deployment, CeleryDispatcher(), worker=this_worker())
+                next_sweep = time.monotonic() + _SWEEP_SECONDS
+            time.sleep(_POLL_SECONDS)
+
+
+def follow_proofs(proofs: Iterable[ChunkProof], total: int) -> Iterator[ChunkProof]:
+    """Progress of a verification."""
+    with Progress(
+        TextColumn("comparing {task.description}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(compact=True),
+        console=notes,
+        transient=True,
+    ) as bar:
+        task = bar.add_task("", total=total)
+        for proof in proofs:
+            bar.update(task, advance=1, description=proof.table)
+            yield proof

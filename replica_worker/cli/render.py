@@ -1,0 +1,203 @@
+"""How plans, runs, chunks and proofs look, to people and to programs."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import date, datetime
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+
+from replica_worker.ledger.audit import AuditRow
+from replica_worker.ledger.chunks import ChunkRow
+from replica_worker.ledger.runs import Run
+from replica_worker.model.chunks import Action, ChunkState, Plan, RunStatus
+from replica_worker.model.digests import Verdict
+from replica_worker.usecases.verify import ChunkProof
+
+console = Console(highlight=False)
+notes = Console(stderr=True, highlight=False)
+
+_STATUS_STYLE = {
+    RunStatus.SUCCEEDED: "green",
+    RunStatus.FAILED: "red",
+    RunStatus.RUNNING: "cyan",
+    RunStatus.CANCELLED: "yellow",
+}
+_MOST_ERRORS = 10
+
+
+def plain_table(*headers: str, numbers: Sequence[str] = ()) -> Table:
+    """A table that fits eighty columns: no frame, names never cut, numbers to the right."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold underline")
+    for header in headers:
+        is_number = header in numbers
+        table.add_column(header, justify="right" if is_number else "left", no_wrap=True)
+    return table
+
+
+def print_plan(plan: Plan) -> None:
+    """What a run would do."""
+    console.print(f"{plan.kind}: {len(plan.chunks)} chunks, {plan.first_day} to {plan.last_day}")
+    table = plain_table("table", "action", "first day", "last day", "chunks", numbers=["chunks"])
+    groups: dict[tuple[str, Action], list[date]] = {}
+    for chunk in plan.chunks:
+        groups.setdefault((chunk.table, chunk.action), []).append(chunk.day)
+    for (name, action), days in groups.items():
+        table.add_row(name, action, str(min(days)), str(max(days)), str(len(days)))
+    console.print(table)
+
+
+def print_result(run: Run, chunks: Sequence[ChunkRow], audit: Sequence[AuditRow]) -> None:
+    """What a closed run did, and what is left to do about it."""
+    console.print(status_view(run, chunks))
+    repaired = [row for row in audit if row.verdict is Verdict.REPAIRED]
+    for row in repaired:
+        if row.note:
+            console.print(f"{row.table} {row.day}: {row.note}", markup=False)
+    for row in audit:
+        if row.verdict is Verdict.DIFFERS:
+            console.print(
+                f"[red]differs[/] {row.table} {row.day}: {row.source_rows} rows at the source, "
+                f"{row.target_rows} in the warehouse"
+            )
+
+
+def status_view(run: Run, chunks: Sequence[ChunkRow]) -> RenderableType:
+    """A run's head line, a row a table, and its first errors."""
+    style = _STATUS_STYLE[run.status]
+    head = (
+        f"run {run.run_id}  [{style}]{run.status}[/]  {run.first_day} to {run.last_day}  "
+        f"{_duration(run.started_at, run.ended_at)}"
+    )
+    figures = ["chunks", "rows", "inserted", "updated", "deleted"]
+    table = plain_table("table", "action", *figures, "verdict", numbers=figures)
+    for name, action in dict.fromkeys((row.chunk.table, row.action) for row in chunks):
+        mine = [row for row in chunks if (row.chunk.table, row.action) == (name, action)]
+        table.add_row(name, action, *_figures(mine), _outcome(mine))
+    troubles = [f"[red]{row.state}[/] {row.error}" for row in chunks if row.state.is_trouble]
+    more = len(troubles) - _MOST_ERRORS
+    if more > 0:
+        troubles = [*troubles[:_MOST_ERRORS], f"… and {more} more"]
+    return Group(head, table, *troubles)
+
+
+def _figures(rows: Sequence[ChunkRow]) -> list[str]:
+    done = sum(row.state.is_final for row in rows)
+    sums = (
+        sum(row.rows_extracted for row in rows),
+        sum(row.rows_inserted for row in rows),
+        sum(row.rows_updated for row in rows),
+        sum(row.rows_deleted for row in rows),
+    )
+    return [f"{done}/{len(rows)}", *(f"{number:,}" for number in sums)]
+
+
+def _outcome(rows: Iterable[ChunkRow]) -> str:
+    outcomes = Counter(
+        str(row.verdict) if row.verdict else str(row.state)
+        for row in rows
+        if row.state is not ChunkState.PENDING
+    )
+    return ", ".join(
+        name if len(outcomes) == 1 else f"{count} {name}" for name, count in outcomes.items()
+    )
+
+
+def history_table(runs: Sequence[Run]) -> Table:
+    """Runs, a row each."""
+    figures = ["chunks", "rows", "inserted", "updated", "deleted", "time"]
+    table = plain_table("run", "status", "days", *figures, numbers=figures)
+    for run in runs:
+        table.add_row(
+            run.run_id,
+            f"[{_STATUS_STYLE[run.status]}]{run.status}[/]",
+            str(run.last_day)
+            if run.first_day == run.last_day
+            else f"{run.first_day}…{run.last_day}",
+            f"{run.chunks_done}/{run.chunks}",
+            f"{run.rows_extracted:,}",
+            f"{run.rows_inserted:,}",
+            f"{run.rows_updated:,}",
+            f"{run.rows_deleted:,}",
+            _duration(run.started_at, run.ended_at),
+        )
+    return table
+
+
+def print_proof(proofs: Sequence[ChunkProof]) -> None:
+    """Which chunks are equal, and which rows are not."""
+    figures = ["chunks", "rows", "differing rows"]
+    table = plain_table("table", *figures, "equal", numbers=figures)
+    for name in dict.fromkeys(proof.table for proof in proofs):
+        mine = [proof for proof in proofs if proof.table == name]
+        if mine[0].source is None:
+            table.add_row(name, "–", "–", "–", "not exposed by the source")
+            continue
+        equal = sum(proof.is_equal for proof in mine)
+        table.add_row(
+            name,
+            str(len(mine)),
+            f"{sum(proof.source.rows for proof in mine if proof.source):,}",
+            f"{sum(proof.difference_count for proof in mine):,}",
+            "[green]yes[/]" if equal == len(mine) else f"[red]{equal} of {len(mine)}[/]",
+        )
+    console.print(table)
+    for proof in proofs:
+        for difference in proof.differences:
+            console.print(
+                f"{proof.table} {proof.day or 'whole table'}: {difference.what}: {difference.key}",
+                markup=False,
+            )
+        if proof.difference_count > len(proof.differences):
+            console.print(f"… and {proof.difference_count - len(proof.differences)} more rows")
+
+
+def run_as_json(run: Run, chunks: Sequence[ChunkRow] | None = None) -> dict[str, Any]:
+    """A run, and its chunks if they are given, as JSON-ready values."""
+    document = _plain(asdict(run))
+    if chunks is not None:
+        document["chunk_list"] = [
+            {
+                "table": row.chunk.table,
+                "day": row.chunk.day.isoformat(),
+                **{name: value for name, value in _plain(asdict(row)).items() if name != "chunk"},
+            }
+            for row in chunks
+        ]
+    return document
+
+
+def proof_as_json(proof: ChunkProof) -> dict[str, Any]:
+    """A proof as JSON-ready values."""
+    return {
+        "table": proof.table,
+        "day": proof.day.isoformat() if proof.day else None,
+        "equal": proof.is_equal,
+        "exposed": proof.source is not None,
+        "source_rows": proof.source.rows if proof.source else None,
+        "target_rows": proof.target.rows if proof.target else None,
+        "different_rows": proof.difference_count,
+        "differences": [
+            {"key": json.loads(difference.key), "what": difference.what}
+            for difference in proof.differences
+        ],
+    }
+
+
+def _plain(document: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: value.isoformat() if isinstance(value, (date, datetime)) else value
+        for name, value in document.items()
+    }
+
+
+def _duration(start: datetime, end: datetime | None) -> str:
+    if end is None:
+        return "…"
+    seconds = (end - start).total_seconds()
+    return f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.1f} min"

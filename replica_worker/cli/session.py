@@ -1,0 +1,94 @@
+"""What a command works with: settings from the environment, or the demo's embedded servers."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from replica_worker.embedded import EmbeddedStack, StackUrls, current_home
+from replica_worker.errors import DatabaseError, SettingsError
+from replica_worker.settings import Settings, load_settings
+from replica_worker.usecases.deployment import Deployment
+from replica_worker.wiring import connect_deployment
+
+EXPORTS_FOLDER = "exports"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """A command's deployment, and whether it is the embedded one."""
+
+    settings: Settings
+    deployment: Deployment
+    is_embedded: bool
+
+
+@contextmanager
+def open_session() -> Iterator[Session]:
+    """The deployment that the settings name; without any URL, the one that the demo left."""
+    settings = load_settings()
+    if settings.source_url or settings.target_url:
+        yield from _over(settings, is_embedded=False)
+        return
+    home = current_home(settings.home)
+    if home is None:
+        raise SettingsError(
+            operation="find the databases",
+            cause="neither REPLICA_SOURCE_URL and REPLICA_TARGET_URL are set, nor has "
+            "`replica demo` made databases here",
+            next_step="Set both in the environment or in .env.local, or run `replica demo`",
+        )
+    with EmbeddedStack.open(home) as stack:
+        yield from _over(embedded_settings(settings, stack.urls, home), is_embedded=True)
+
+
+def embedded_settings(settings: Settings, urls: StackUrls, home: Path) -> Settings:
+    """The settings, pointed at the embedded servers of a home."""
+    return settings.model_copy(
+        update={
+            "source_url": SecretStr(urls.source_url),
+            "target_url": SecretStr(urls.target_url),
+            "broker_url": SecretStr(urls.broker_url),
+            "exports": str(home / EXPORTS_FOLDER),
+        }
+    )
+
+
+def _over(settings: Settings, *, is_embedded: bool) -> Iterator[Session]:
+    deployment = connect_deployment(settings)
+    try:
+        yield Session(settings=settings, deployment=deployment, is_embedded=is_embedded)
+    finally:
+        deployment.warehouse.sql.dispose()
+
+
+def require_metadata_tables(deployment: Deployment) -> None:
+    """DatabaseError with advice if the warehouse was never migrated or cannot be reached."""
+    try:
+        deployment.ledger.runs.latest(1)
+    except Exception as error:
+        translated = deployment.target.translate_error(error, operation="open the ledger")
+        if isinstance(translated, DatabaseError) and not translated.retryable:
+            translated.next_step = f"{translated.next_step}. Was `replica migrate` run?"
+        raise translated from None
+
+
+def who_asks() -> str:
+    """The user and machine that a run is asked for from."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = f"uid {os.getuid()}"
+    return f"{user}@{socket.gethostname()}"[:128]
+
+
+def this_worker() -> str:
+    """Names this process in the ledger."""
+    return f"{socket.gethostname()}:{os.getpid()}"

@@ -1,0 +1,196 @@
+"""Commands that make a run: `run`, `backfill`, `check-fixes`."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import click
+
+from replica_worker.cli.options import (
+    DAY,
+    end_option,
+    past_day,
+    past_range,
+    start_option,
+    tables_option,
+    work_options,
+)
+from replica_worker.cli.progress import follow_run, follow_work
+from replica_worker.cli.render import print_plan, print_result
+from replica_worker.cli.session import (
+    Session,
+    open_session,
+    require_metadata_tables,
+    this_worker,
+    who_asks,
+)
+from replica_worker.errors import SettingsError
+from replica_worker.ledger.runs import Run, RunOptions
+from replica_worker.model.chunks import Plan, RunKind, RunStatus
+from replica_worker.model.days import ONE_DAY, DayRange, yesterday
+from replica_worker.model.digests import Verdict
+from replica_worker.usecases.inline import work_inline
+from replica_worker.usecases.runs import begin_run, plan_run
+
+
+@click.command()
+@click.option("--date", "day", type=DAY, help="T-0; default: yesterday.")
+@tables_option
+@click.option("--no-check-fixes", is_flag=True, help="Leave the day before (T-1) unchecked.")
+@work_options
+@click.pass_context
+def run(
+    context: click.Context,
+    day: date | None,
+    tables: tuple[str, ...],
+    no_check_fixes: bool,
+    wait: bool,
+    inline: bool,
+    allow_deletes: bool,
+) -> None:
+    """Load a day (T-0), then check the day before it (T-1) and repair what differs."""
+    with open_session() as session:
+        t0 = past_day(session.settings, day or _yesterday(session))
+        plan = plan_run(
+            session.deployment,
+            RunKind.NIGHTLY,
+            days=DayRange.one(t0),
+            tables=tables,
+            check_fixes=not no_check_fixes,
+        )
+        options = RunOptions(allow_deletes=allow_deletes)
+        context.exit(_carry_out(session, plan, options, wait=wait, inline=inline))
+
+
+@click.command()
+@start_option
+@end_option
+@tables_option
+@click.option("--missing", is_flag=True, help="Only days that the ledger does not have.")
+@click.option("--dry-run", is_flag=True, help="Print the plan and do nothing.")
+@work_options
+@click.pass_context
+def backfill(
+    context: click.Context,
+    start: date,
+    end: date,
+    tables: tuple[str, ...],
+    missing: bool,
+    dry_run: bool,
+    wait: bool,
+    inline: bool,
+    allow_deletes: bool,
+) -> None:
+    """Load every day of a range, the last one included."""
+    with open_session() as session:
+        days = past_range(session.settings, start, end)
+        if missing:
+            require_metadata_tables(session.deployment)
+        plan = plan_run(
+            session.deployment, RunKind.BACKFILL, days=days, tables=tables, missing_only=missing
+        )
+        if dry_run:
+            print_plan(plan)
+            return
+        if not plan.chunks:
+            click.echo("nothing to do: the ledger has every day of the range")
+            return
+        options = RunOptions(allow_deletes=allow_deletes)
+        context.exit(_carry_out(session, plan, options, wait=wait, inline=inline))
+
+
+@click.command("check-fixes")
+@click.option(
+    "--date", "day", type=DAY, help="The day to check; default: the day before yesterday."
+)
+@tables_option
+@click.option("--deep", is_flag=True, help="Compare every column even where rowversions agree.")
+@click.option("--dry-run", is_flag=True, help="Compare and report; repair nothing.")
+@work_options
+@click.pass_context
+def check_fixes(
+    context: click.Context,
+    day: date | None,
+    tables: tuple[str, ...],
+    deep: bool,
+    dry_run: bool,
+    wait: bool,
+    inline: bool,
+    allow_deletes: bool,
+) -> None:
+    """Compare a day on both sides and repair what differs."""
+    with open_session() as session:
+        t1 = past_day(session.settings, day or _yesterday(session) - ONE_DAY)
+        plan = plan_run(
+            session.deployment, RunKind.CHECK_FIXES, days=DayRange.one(t1), tables=tables
+        )
+        options = RunOptions(allow_deletes=allow_deletes, deep=deep, repair=not dry_run)
+        context.exit(_carry_out(session, plan, options, wait=wait or dry_run, inline=inline))
+
+
+def _yesterday(session: Session) -> date:
+    return yesterday(now=datetime.now(UTC), zone=session.settings.zone)
+
+
+def _carry_out(
+    session: Session, plan: Plan, options: RunOptions, *, wait: bool, inline: bool
+) -> int:
+    """Record the run and see that it is worked on; the command's exit code."""
+    deployment = session.deployment
+    if session.is_embedded and not inline:
+        click.echo("embedded servers have no workers: working in this process", err=True)
+    if session.is_embedded or inline:
+        require_metadata_tables(deployment)
+        run_id = _begin(session, plan, options)
+        with follow_work(deployment, run_id, len(plan.chunks)) as progress:
+            done = work_inline(
+                deployment, run_id, worker=this_worker(), on_progress=progress.refresh
+            )
+        return _report(session, done)
+    return _send(session, plan, options, wait=wait)
+
+
+def _send(session: Session, plan: Plan, options: RunOptions, *, wait: bool) -> int:
+    """Record the run and hand it to the broker; follow it if that was asked for."""
+    if session.settings.broker_url is None:
+        raise SettingsError(
+            operation="reach the workers",
+            cause="REPLICA_BROKER_URL is not set",
+            next_step="Set it in the environment or in .env.local, or work without it by --inline",
+        )
+    # Celery is imported only where it is used: it takes longer to import than most commands run.
+    from replica_worker.tasks.broker import count_listeners, require_broker
+    from replica_worker.tasks.dispatch import dispatch_run, queue_of
+
+    require_broker()
+    require_metadata_tables(session.deployment)
+    run_id = _begin(session, plan, options)
+    dispatch_run(session.deployment, run_id, plan.kind)
+    click.echo(f"run {run_id}: {len(plan.chunks)} chunks")
+    queue = queue_of(plan.kind)
+    if not count_listeners(queue):
+        click.echo(
+            f"no worker answers on queue {queue!r} yet; start one: "
+            f"celery -A replica_worker.tasks.app worker -Q {queue}",
+            err=True,
+        )
+    if not wait:
+        click.echo(f"follow it with: replica status {run_id} --watch")
+        return 0
+    return _report(session, follow_run(session.deployment, run_id, len(plan.chunks)))
+
+
+def _begin(session: Session, plan: Plan, options: RunOptions) -> str:
+    run_id = begin_run(session.deployment, plan, asked_by=who_asks(), options=options)
+    if run_id is None:
+        raise RuntimeError("a new run id was taken already")
+    return run_id
+
+
+def _report(session: Session, run: Run) -> int:
+    """Print what the run did; 0 if it succeeded and left no difference."""
+    deployment = session.deployment
+    audit = deployment.ledger.audit.of_run(run.run_id)
+    print_result(run, deployment.ledger.chunks.of_run(run.run_id), audit)
+    differs = any(row.verdict is Verdict.DIFFERS for row in audit)
+    return 0 if run.status is RunStatus.SUCCEEDED and not differs else 1
