@@ -172,9 +172,7 @@ def _recorder(
                     source=source,
                     target=target,
                     counts=counts,
-                    note=f"{replicated.moved} rows moved to other days"
-                    if replicated.moved
-                    else None,
+                    note=_say_moved(replicated.moved),
                 ),
             )
         figures = {
@@ -192,6 +190,12 @@ def _recorder(
         )
 
     return record
+
+
+def _say_moved(rows: int) -> str | None:
+    if rows == 0:
+        return None
+    return "1 row moved to another day" if rows == 1 else f"{rows:,} rows moved to other days"
 
 
 def _replicate(

@@ -7,6 +7,7 @@ delay, any other fails it with its message. Nothing is raised for what went wron
 from __future__ import annotations
 
 import logging
+import math
 import random
 from collections.abc import Callable
 
@@ -128,5 +129,6 @@ def _settle(deployment: Deployment, claim: Claim, error: ReplicaError) -> ChunkS
 
 def _delay(policy: Policy, failures: int, chance: Callable[[], float]) -> float:
     """Doubling from the first delay, with half of it left to chance so that crowds disperse."""
-    longest = min(policy.first_delay_seconds * 2 ** (failures - 1), policy.longest_delay_seconds)
+    doubled = math.ldexp(policy.first_delay_seconds, failures - 1)
+    longest = min(doubled, policy.longest_delay_seconds)
     return longest * (0.5 + chance() / 2)

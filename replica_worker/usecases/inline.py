@@ -1,0 +1,60 @@
+"""Doing a run's work in this process, without a broker: `--inline`."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from replica_worker.ledger.runs import Run
+from replica_worker.model.chunks import ChunkId, ChunkState, RunKind
+from replica_worker.usecases.deployment import Deployment
+from replica_worker.usecases.runs import feed_run, finalize_run
+from replica_worker.usecases.work import work_on_chunk
+
+_PAUSE_SECONDS = 0.2  # while chunks wait for their next try, or are other workers'
+
+
+class InlineDispatcher:
+    """Keeps the chunks that it is sent, for this process to work on."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[ChunkId] = deque()
+
+    def send(self, kind: RunKind, chunks: Sequence[ChunkId]) -> None:
+        """Remember the chunks."""
+        del kind
+        self.waiting.extend(chunks)
+
+
+def work_inline(
+    deployment: Deployment,
+    run_id: str,
+    *,
+    worker: str,
+    on_progress: Callable[[], None],
+    pause: Callable[[float], None] = time.sleep,
+) -> Run:
+    """Work on the run's chunks one by one until the run is closed; the closed run."""
+    dispatcher = InlineDispatcher()
+    while True:
+        feed_run(deployment, run_id, dispatcher)
+        worked = bool(dispatcher.waiting)
+        while dispatcher.waiting:
+            state = work_on_chunk(deployment, dispatcher.waiting.popleft(), worker=worker)
+            worked = worked or state is not ChunkState.PENDING
+            on_progress()
+        closed = finalize_run(deployment, run_id, worker=worker)
+        if closed:
+            return closed
+        run = deployment.ledger.runs.find(run_id)
+        if run.status.is_final:
+            return run
+        if not worked:
+            deployment.ledger.chunks.sweep(
+                run_id,
+                lost_after_seconds=deployment.policy.lost_after_seconds,
+                most_attempts=deployment.policy.most_attempts,
+            )
+            on_progress()
+            pause(_PAUSE_SECONDS)
