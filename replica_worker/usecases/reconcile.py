@@ -15,15 +15,15 @@ from replica_worker.model.counts import MergeCounts
 from replica_worker.model.digests import Digest, Verdict, cheapest_kind
 from replica_worker.model.manifest import ExtractKind
 from replica_worker.model.specs import Strategy
-from replica_worker.usecases.deployment import Deployment
-from replica_worker.usecases.replicate import (
+from replica_worker.usecases.chunk_work import (
     ChunkWork,
     ExtractRequest,
     Record,
     Replicated,
-    replicate_rows,
     whole_chunk,
 )
+from replica_worker.usecases.deployment import Deployment
+from replica_worker.usecases.replicate import replicate_rows
 
 LOAD_CHECK = "load"
 FIXES_CHECK = "fixes"

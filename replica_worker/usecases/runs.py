@@ -17,9 +17,9 @@ from replica_worker.ledger.runs import Run, RunOptions, new_run_id
 from replica_worker.model.chunks import Action, ChunkId, ChunkState, Plan, RunKind
 from replica_worker.model.days import DayRange
 from replica_worker.model.plan import plan_backfill, plan_check_fixes, plan_nightly
+from replica_worker.usecases.chunk_work import staging_name
 from replica_worker.usecases.deployment import Deployment
 from replica_worker.usecases.leases import LeaseKeeper
-from replica_worker.usecases.replicate import staging_name
 from replica_worker.usecases.work import work_on_chunk
 
 _log = logging.getLogger(__name__)

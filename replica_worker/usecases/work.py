@@ -21,10 +21,10 @@ from replica_worker.errors import (
 )
 from replica_worker.ledger.chunks import Claim
 from replica_worker.model.chunks import Action, ChunkId, ChunkState
+from replica_worker.usecases.chunk_work import ChunkWork
 from replica_worker.usecases.deployment import Deployment, Policy
 from replica_worker.usecases.leases import LeaseKeeper
 from replica_worker.usecases.reconcile import check_chunk, load_chunk
-from replica_worker.usecases.replicate import ChunkWork
 
 _log = logging.getLogger(__name__)
 _BUSY_DELAY_SECONDS = 3

@@ -1,0 +1,98 @@
+"""A claimed chunk on its way, and the values that its steps hand on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+
+from replica_worker.archive.archive import ExtractName
+from replica_worker.engines.interface import RowSelection, Side
+from replica_worker.ledger.chunks import Claim
+from replica_worker.model.counts import MergeCounts
+from replica_worker.model.days import DayRange
+from replica_worker.model.digests import Digest
+from replica_worker.model.manifest import ExtractKind, Manifest
+from replica_worker.model.specs import TableSpec
+
+Record = Callable[[sa.Connection, "Replicated"], None]
+"""Writes ledger and audit rows in the transaction of the merge."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChunkWork:
+    """A claimed chunk on its way: whose it is and the connection it is merged on."""
+
+    claim: Claim
+    spec: TableSpec
+    connection: sa.Connection  # the warehouse's; holds the chunk's lock
+
+    @property
+    def days(self) -> DayRange | None:
+        """The days whose rows the chunk stands for; None for the whole table."""
+        return DayRange.one(self.claim.chunk.day) if self.spec.is_daily else None
+
+    @property
+    def source_rows(self) -> RowSelection:
+        """The chunk's rows at the source."""
+        return RowSelection(table=self.spec, side=Side.SOURCE, days=self.days)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtractRequest:
+    """Which of a chunk's rows to bring over."""
+
+    rows: RowSelection
+    kind: ExtractKind
+    part: str = ""
+
+    @property
+    def is_complete(self) -> bool:
+        """All rows of the chunk are asked for, so the target's others may be deleted."""
+        return self.kind in (ExtractKind.DAY, ExtractKind.SNAPSHOT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replicated:
+    """What was brought over and what it changed."""
+
+    name: ExtractName
+    manifest: Manifest
+    digest: Digest | None
+    counts: MergeCounts
+    moved: int = 0  # rows found at the source on another day than the target had them
+    seconds: dict[str, float] = field(default_factory=dict)  # by step
+
+    def figures(self) -> dict[str, object]:
+        """The ledger's columns for a chunk."""
+        return {
+            "rows_extracted": self.manifest.rows,
+            "rows_inserted": self.counts.inserted,
+            "rows_updated": self.counts.updated,
+            "rows_deleted": self.counts.deleted,
+            "rows_moved": self.moved,
+            "file": self.name.parquet,
+            "sha256": self.manifest.sha256,
+            "bytes": self.manifest.bytes,
+            "digest": str(self.digest) if self.digest else None,
+            "extract_seconds": self.seconds.get("extract"),
+            "stage_seconds": self.seconds.get("stage"),
+            "merge_seconds": self.seconds.get("merge"),
+        }
+
+
+def staging_name(claim: Claim, part: str = "") -> str:
+    """The staging table of an attempt: readable in front, unique behind."""
+    chunk = claim.chunk
+    readable = "".join(letter if letter.isalnum() else "_" for letter in chunk.table)[:24]
+    unique = hashlib.sha256(f"{chunk.run_id}|{chunk.table}|{chunk.day}".encode()).hexdigest()
+    ascii_name = readable.encode("ascii", "replace").decode().replace("?", "_")
+    return f"{ascii_name}_{chunk.day:%Y%m%d}_{unique[:12]}_{claim.attempt}{part and '_' + part}"
+
+
+def whole_chunk(work: ChunkWork, part: str = "") -> ExtractRequest:
+    """Ask for all rows of the chunk."""
+    kind = ExtractKind.DAY if work.spec.is_daily else ExtractKind.SNAPSHOT
+    return ExtractRequest(rows=work.source_rows, kind=kind, part=part)

@@ -1,0 +1,62 @@
+"""How a chunk's rows get from the source into Parquet, and from there into staging."""
+
+from __future__ import annotations
+
+from replica_worker.archive.archive import ExtractName, ExtractOrder
+from replica_worker.engines.interface import Snapshot, StagedChunk
+from replica_worker.errors import MergeError
+from replica_worker.model.counts import MergeCounts
+from replica_worker.model.digests import cheapest_kind
+from replica_worker.usecases.chunk_work import ChunkWork, ExtractRequest, Replicated
+from replica_worker.usecases.deployment import Deployment
+
+
+def extract_rows(
+    deployment: Deployment, snapshot: Snapshot, work: ChunkWork, request: ExtractRequest
+) -> Replicated:
+    """Write the requested rows to the archive, with the digest that the same snapshot gives."""
+    digest = None
+    if request.is_complete:
+        digest = snapshot.digest(request.rows, cheapest_kind(work.spec))
+    name = ExtractName(
+        table=work.spec.name,
+        day=work.claim.chunk.day,
+        run_id=work.claim.chunk.run_id,
+        part=request.part,
+    )
+    order = ExtractOrder(
+        name=name, spec=work.spec, kind=request.kind, attempt=work.claim.attempt, digest=digest
+    )
+    manifest = deployment.archive.write(order, snapshot.read(request.rows))
+    if digest and digest.rows != manifest.rows:
+        raise MergeError(
+            operation="extract the chunk",
+            cause=f"{manifest.rows} rows arrived of the {digest.rows} that the source counted",
+            next_step="It is tried again",
+            retryable=True,
+        )
+    return Replicated(name=name, manifest=manifest, digest=digest, counts=MergeCounts())
+
+
+def stage_extract(
+    deployment: Deployment, work: ChunkWork, chunk: StagedChunk, extracted: Replicated
+) -> None:
+    """Load the Parquet file, not the source's stream: what is archived is what is merged."""
+    warehouse, connection = deployment.warehouse, work.connection
+    warehouse.drop_staging(connection, chunk.staging)
+    warehouse.create_staging(connection, work.spec, chunk.staging)
+    connection.commit()
+    staged = warehouse.load_staging(
+        connection,
+        work.spec,
+        chunk.staging,
+        deployment.archive.read(extracted.name, extracted.manifest),
+    )
+    connection.commit()
+    if staged != extracted.manifest.rows:
+        raise MergeError(
+            operation="stage the chunk",
+            cause=f"{staged} rows were staged of the file's {extracted.manifest.rows}",
+            next_step="It is tried again",
+            retryable=True,
+        )

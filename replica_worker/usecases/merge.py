@@ -1,0 +1,117 @@
+"""How a staged chunk is merged: guard the deletes, merge, prove, record, in one transaction."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import replace
+
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+from tenacity.wait import wait_random_exponential
+
+from replica_worker.engines.interface import Side, StagedChunk
+from replica_worker.errors import (
+    DatabaseUnreachableError,
+    DeletesRefusedError,
+    MergeError,
+    ReplicaError,
+)
+from replica_worker.model.digests import Digest
+from replica_worker.usecases.chunk_work import ChunkWork, Record, Replicated
+from replica_worker.usecases.deployment import Deployment
+
+_log = logging.getLogger(__name__)
+_MERGE_TRIES = 5
+
+
+def guard_deletes(
+    deployment: Deployment, work: ChunkWork, chunk: StagedChunk, deletes: int
+) -> None:
+    """DeletesRefusedError if the merge would delete more than the guard allows."""
+    if deletes == 0:
+        return
+    options = deployment.ledger.runs.find(work.claim.chunk.run_id).options
+    guard = replace(deployment.policy.delete_guard, allow_all=options.allow_deletes)
+    present = deployment.warehouse.count_present(work.connection, chunk)
+    work.connection.commit()
+    objection = guard.objection(deleted=deletes, present=present)
+    if objection:
+        raise DeletesRefusedError(
+            operation="merge the chunk",
+            cause=objection,
+            next_step="Look whether the source really lost these rows; if it did, run the same "
+            "command again with --allow-deletes",
+        )
+
+
+def merge_staged(
+    deployment: Deployment,
+    work: ChunkWork,
+    chunk: StagedChunk,
+    replicated: Replicated,
+    record: Record,
+    *,
+    expected_deletes: int,
+) -> Replicated:
+    """Merge, prove, record and drop the staging table, all in one transaction.
+
+    Deadlocks and lock time-outs hit the transaction, not the extract: it alone is repeated.
+    """
+    started = time.monotonic()
+    for attempt in Retrying(
+        retry=retry_if_exception(_is_collision),
+        stop=stop_after_attempt(_MERGE_TRIES),
+        wait=wait_random_exponential(multiplier=0.1, max=5),
+        before_sleep=_log_collision,
+        reraise=True,
+    ):
+        with attempt, work.connection.begin():
+            counts = deployment.warehouse.merge(work.connection, chunk)
+            if counts.deleted != expected_deletes:
+                raise MergeError(
+                    operation="merge the chunk",
+                    cause=f"{counts.deleted} rows would be deleted, not the {expected_deletes} "
+                    "that were looked up at the source: the target changed meanwhile",
+                    next_step="It is tried again",
+                    retryable=True,
+                )
+            _prove(deployment, work, replicated.digest)
+            seconds = {**replicated.seconds, "merge": time.monotonic() - started}
+            done = replace(replicated, counts=counts, seconds=seconds)
+            record(work.connection, done)
+            deployment.warehouse.drop_staging(work.connection, chunk.staging)
+    return done
+
+
+def _prove(deployment: Deployment, work: ChunkWork, source: Digest | None) -> None:
+    """Compare the target's digest, as the transaction sees it, with the source's."""
+    if source is None:
+        return
+    rows = work.source_rows.on(Side.WAREHOUSE)
+    target = deployment.warehouse.digest(work.connection, rows, source.kind)
+    if target == source:
+        return
+    next_step = "Run `replica verify` on that day to see which rows differ"
+    if work.spec.day_from:
+        next_step = f"Load table {work.spec.day_from.parent} of that day first: it dates the rows"
+    raise MergeError(
+        operation="prove the merged chunk",
+        cause=f"the target would have {target.rows} rows with digest {target.hash}, "
+        f"the source has {source.rows} with {source.hash}",
+        next_step=next_step,
+        retryable=True,
+    )
+
+
+def _is_collision(error: BaseException) -> bool:
+    """Whether repeating just the transaction can help."""
+    return (
+        isinstance(error, ReplicaError)
+        and error.retryable
+        and not isinstance(error, (MergeError, DatabaseUnreachableError))
+    )
+
+
+def _log_collision(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    _log.info("merge transaction tried again (try %d): %s", state.attempt_number, error)
