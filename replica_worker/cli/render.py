@@ -16,6 +16,7 @@ from replica_worker.ledger.audit import AuditRow
 from replica_worker.ledger.chunks import ChunkRow
 from replica_worker.ledger.runs import Run
 from replica_worker.model.chunks import Action, ChunkState, Plan, RunStatus
+from replica_worker.model.days import DayRange
 from replica_worker.model.digests import Verdict
 from replica_worker.usecases.verify import ChunkProof
 
@@ -71,8 +72,8 @@ def status_view(run: Run, chunks: Sequence[ChunkRow]) -> RenderableType:
     """A run's head line, a row a table, and its first errors."""
     style = _STATUS_STYLE[run.status]
     head = (
-        f"run {run.run_id}  [{style}]{run.status}[/]  {run.first_day} to {run.last_day}  "
-        f"{_duration(run.started_at, run.ended_at)}"
+        f"run {run.run_id}\n[{style}]{run.status}[/] after {_duration(run)}, "
+        f"{DayRange.inclusive(run.first_day, run.last_day)}, asked by {run.asked_by}"
     )
     figures = ["chunks", "rows", "inserted", "updated", "deleted"]
     table = plain_table("table", "action", *figures, "verdict", numbers=figures)
@@ -124,7 +125,7 @@ def history_table(runs: Sequence[Run]) -> Table:
             f"{run.rows_inserted:,}",
             f"{run.rows_updated:,}",
             f"{run.rows_deleted:,}",
-            _duration(run.started_at, run.ended_at),
+            _duration(run),
         )
     return table
 
@@ -196,8 +197,8 @@ def _plain(document: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _duration(start: datetime, end: datetime | None) -> str:
-    if end is None:
+def _duration(run: Run) -> str:
+    if run.ended_at is None:
         return "…"
-    seconds = (end - start).total_seconds()
+    seconds = (run.ended_at - run.started_at).total_seconds()
     return f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
