@@ -8,6 +8,18 @@ retry (`usecases`) or how a driver's error is classified (`engines`).
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
+
+def _phrase(text: str) -> str:
+    """One line without its full stop."""
+    return " ".join(text.split()).rstrip(". ")
+
+
+def _sentence(phrase: str) -> str:
+    return phrase if phrase.endswith(("?", "!")) else f"{phrase}."
+
 
 class ReplicaError(Exception):
     """Base of all errors of the product.
@@ -29,16 +41,21 @@ class ReplicaError(Exception):
         retryable: bool = False,
         chunk: str | None = None,
     ) -> None:
-        self.operation = operation
-        self.cause = cause.rstrip(". \n")
-        self.next_step = next_step.rstrip(". \n")
+        self.operation = _phrase(operation)
+        self.cause = _phrase(cause)
+        self.next_step = _phrase(next_step)
         self.retryable = retryable
         self.chunk = chunk
         super().__init__(operation, cause, next_step)
 
     def __str__(self) -> str:
         where = f" [{self.chunk}]" if self.chunk else ""
-        return f"{self.operation}{where}: {self.cause}. {self.next_step}."
+        return f"{self.operation}{where}: {_sentence(self.cause)} {_sentence(self.next_step)}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Errors cross process boundaries whole."""
+        fields = ("operation", "cause", "next_step", "retryable", "chunk")
+        return partial(type(self), **{name: getattr(self, name) for name in fields}), ()
 
     def on_chunk(self, chunk: str) -> ReplicaError:
         """Return this error, naming the chunk it happened on if none is named yet."""
@@ -88,6 +105,14 @@ class ArchiveError(ReplicaError):
 
 class MergeError(ReplicaError):
     """Staged rows could not be made the target's rows; the target is unchanged."""
+
+
+class RowsElsewhereError(MergeError):
+    """Staged rows would overwrite rows of other days; that needs the lock of the table's moves."""
+
+
+class ParentBehindError(MergeError):
+    """A child's rows are merged, but the parent's rows that date them are not there yet."""
 
 
 class DeletesRefusedError(MergeError):

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
@@ -49,6 +49,7 @@ class RowSelection:
     table: TableSpec
     side: Side
     days: DayRange | None = None  # None: rows of all days, and of none
+    dateless: bool = False  # of a daily table only the rows that have no day
     changed_since: bytes | None = None  # only rows whose rowversion is above this
 
     @property
@@ -79,7 +80,7 @@ class RowSelection:
 class ConnectionOptions:
     """What an engine needs to know beside the URL."""
 
-    url: str  # SQLAlchemy URL; holds a password, so it is never shown
+    url: str = field(repr=False)  # SQLAlchemy URL; holds a password, so it is never shown
     zone: ZoneInfo  # in which a day of a datetimeoffset column begins
     connect_timeout: timedelta
     statement_timeout: timedelta
@@ -169,8 +170,20 @@ class Warehouse(Protocol):
         """Keys of the target's rows of the chunk that are not staged, in bounded lists."""
         ...
 
+    def require_table(self, connection: sa.Connection, table: TableSpec) -> bool:
+        """Whether the target is there; SchemaMismatchError if it cannot hold what the spec says."""
+        ...
+
     def count_present(self, connection: sa.Connection, chunk: StagedChunk) -> int:
         """Number of rows the target has of the chunk."""
+        ...
+
+    def count_surplus(self, connection: sa.Connection, chunk: StagedChunk) -> int:
+        """Number of the target's rows of the chunk that are not staged."""
+        ...
+
+    def count_elsewhere(self, connection: sa.Connection, chunk: StagedChunk) -> int:
+        """Number of staged rows that the target has on a day outside the chunk."""
         ...
 
     def merge(self, connection: sa.Connection, chunk: StagedChunk) -> MergeCounts:
@@ -188,6 +201,16 @@ class Warehouse(Protocol):
 
     def highest_rowversion(self, connection: sa.Connection, table: TableSpec) -> bytes | None:
         """The largest rowversion the target holds; None if it holds no row."""
+        ...
+
+    def share_moves(self, connection: sa.Connection, table: TableSpec) -> None:
+        """Hold off `lock_moves` of the table until this transaction ends."""
+        ...
+
+    def lock_moves(
+        self, connection: sa.Connection, table: TableSpec
+    ) -> AbstractContextManager[None]:
+        """Hold the session's lock under which alone rows of other days may be overwritten."""
         ...
 
     def lock_chunk(self, connection: sa.Connection, name: str) -> AbstractContextManager[bool]:

@@ -10,15 +10,14 @@ from replica_worker.errors import SettingsError
 
 def open_engine(options: ConnectionOptions, *, setting: str) -> Engine:
     """The engine for the URL in `options`; SettingsError names `setting` if there is none."""
-    try:
-        dialect = sa.make_url(options.url).get_backend_name()
-    except sa.exc.ArgumentError:
+    dialect = _dialect_of(options.url)
+    if dialect is None:
         raise SettingsError(
             operation=f"read {setting}",
             cause="it is not a database URL",
             next_step="Write it like postgresql+psycopg://user:password@host:5432/database, "
             "with special characters of the password percent-encoded",
-        ) from None
+        )
     if dialect == "postgresql":
         from replica_worker.engines.postgresql.engine import PostgresEngine
 
@@ -28,3 +27,12 @@ def open_engine(options: ConnectionOptions, *, setting: str) -> Engine:
         cause=f"there is no engine for {dialect!r}",
         next_step="Use a postgresql+psycopg:// URL",
     )
+
+
+def _dialect_of(text: str) -> str | None:
+    """The dialect that a URL names; None if it is no URL, or its password is not encoded."""
+    try:
+        url = sa.make_url(text)
+    except (sa.exc.ArgumentError, ValueError):  # the second: a port that is no number
+        return None
+    return None if "@" in (url.host or "") else url.get_backend_name()

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from replica_worker.model.specs import TableSpec
-
 
 class RunKind(StrEnum):
     """Why the chunks of a run were asked for."""
@@ -105,8 +103,3 @@ class Plan:
     last_day: date
     chunks: tuple[PlannedChunk, ...]
     tables: tuple[str, ...]
-
-
-def chunk_rows_are_whole_table(spec: TableSpec) -> bool:
-    """Whether a chunk of this table stands for all its rows."""
-    return not spec.is_daily

@@ -24,6 +24,8 @@ _EXACT_FRACTION = 6  # the finest fraction of a second an Arrow timestamp holds 
 
 _DAY_TYPES = frozenset({"date", "datetime", "datetime2", "datetimeoffset", "smalldatetime"})
 _TEXT_TYPES = frozenset({"char", "varchar", "nchar", "nvarchar", "text", "ntext", "xml"})
+_SIZED_TYPES = frozenset({"char", "varchar", "nchar", "nvarchar", "binary", "varbinary"})
+_IN_BRACKETS = _SIZED_TYPES | {"datetime2", "datetimeoffset", "time", "float"}
 _REFUSED = {
     "sql_variant": "its values have no one type: cast it to a definite type in a view",
     "geography": "replicate STAsText() and STSrid from a view instead",
@@ -83,6 +85,7 @@ class SqlType:
 
 
 def _build(base: str, first: str | None, second: str | None) -> SqlType:
+    _refuse_odd_brackets(base, first, second)
     if base == "decimal":
         precision, scale = int(first or 18), int(second or 0)
         if not (1 <= precision <= 38 and scale <= precision):
@@ -93,14 +96,23 @@ def _build(base: str, first: str | None, second: str | None) -> SqlType:
         if fraction > _DEFAULT_FRACTION:
             raise ValueError(f"{base}({fraction}) is out of range; 7 digits of a second at most")
         return SqlType(base=base, scale=fraction)
-    if base in ("char", "varchar", "nchar", "nvarchar", "binary", "varbinary"):
+    if base in _SIZED_TYPES:
         length = MAX_LENGTH if first and first.lower() == "max" else int(first or 1)
-        if length == 0 or (length == MAX_LENGTH and not base.startswith(("var", "nvar"))):
+        if length == 0:
             raise ValueError(f"{base}({first}) is not a type of SQL Server")
         return SqlType(base=base, length=length)
     if base == "float" and first is not None and int(first) <= 24:
         return SqlType(base="real")
     return SqlType(base=base)
+
+
+def _refuse_odd_brackets(base: str, first: str | None, second: str | None) -> None:
+    """What stands in brackets behind a type that takes no such thing is a slip of the pen."""
+    given = [part for part in (first, second) if part is not None]
+    takes = 2 if base == "decimal" else 1 if base in _IN_BRACKETS else 0
+    is_max = first is not None and first.lower() == "max"
+    if len(given) > takes or (is_max and base not in ("varchar", "nvarchar", "varbinary")):
+        raise ValueError(f"{base}({','.join(given)}) is not a type of SQL Server")
 
 
 def _fixed(arrow: pa.DataType) -> Callable[[SqlType], pa.DataType]:

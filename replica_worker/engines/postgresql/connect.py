@@ -101,3 +101,9 @@ def cursor_of(connection: sa.Connection) -> psycopg.Cursor[tuple[Any, ...]]:
         connection.begin()
     driver = cast("psycopg.Connection[tuple[Any, ...]]", connection.connection.driver_connection)
     return driver.cursor()
+
+
+def is_broken(connection: sa.Connection) -> bool:
+    """Whether the psycopg connection underneath can do nothing any more."""
+    driver = cast("psycopg.Connection[tuple[Any, ...]]", connection.connection.driver_connection)
+    return driver.closed or driver.broken

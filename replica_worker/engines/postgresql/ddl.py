@@ -38,7 +38,8 @@ def table_ddl(table: TableSpec) -> str:
 
 def metadata_ddl(metadata: sa.MetaData, schema: str) -> str:
     """The metadata tables in `schema`, and the schema of the staging tables."""
-    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    # The text is run as it stands: with the default style a % in a name would be doubled.
+    dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
     parts = [
         f"CREATE SCHEMA IF NOT EXISTS {text_of(sql.Identifier(name))};"
         for name in (schema, STAGING_SCHEMA)

@@ -13,6 +13,7 @@ import adbc_driver_manager
 import psycopg
 import sqlalchemy as sa
 
+from replica_worker.engines.interface import STAGING_SCHEMA
 from replica_worker.errors import (
     DatabaseError,
     DatabaseUnreachableError,
@@ -79,6 +80,12 @@ _BROKEN_CONNECTION = (
     adbc_driver_manager.OperationalError,
 )
 
+# A server that turns a login away gives its client no SQLSTATE, only these words.
+_LOGIN_REFUSED = re.compile(
+    r"FATAL:.*(authentication failed|no pg_hba\.conf entry|does not exist|permission denied"
+    r"|not permitted to log in)"
+)
+
 MEANINGS: dict[str, Meaning] = {
     "08": _UNREACHABLE,  # connection exception
     "57P01": _UNREACHABLE,  # admin shutdown
@@ -119,8 +126,12 @@ def translate(error: Exception, *, operation: str) -> Exception:
         sqlstate = driver_error.sqlstate
     else:
         return error
-    broken = isinstance(driver_error, _BROKEN_CONNECTION)
-    meaning = meaning_of(sqlstate) if sqlstate or broken else _OTHER
+    if not sqlstate and isinstance(driver_error, _BROKEN_CONNECTION):
+        meaning = _LOGIN if _LOGIN_REFUSED.search(str(driver_error)) else _UNREACHABLE
+    else:
+        meaning = meaning_of(sqlstate) if sqlstate else _OTHER
+    if sqlstate == "42P01" and STAGING_SCHEMA in str(driver_error):
+        meaning = _BUSY  # swept from under an attempt that was taken for dead
     return meaning.kind(
         operation=operation,
         cause=_one_line(str(driver_error)),

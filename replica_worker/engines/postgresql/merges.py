@@ -16,7 +16,9 @@ from replica_worker.engines.interface import STAGING_SCHEMA, RowSelection, Side,
 from replica_worker.engines.postgresql.statements import (
     KEYS_PER_LIST,
     column_of,
+    join_parent,
     key_as_json,
+    outside_days,
     rows_of,
 )
 from replica_worker.engines.postgresql.types import strategy_for
@@ -80,6 +82,27 @@ def count_new(chunk: StagedChunk) -> sql.Composable:
         staging=sql.Identifier(STAGING_SCHEMA, chunk.staging),
         target=sql.Identifier(chunk.table.target_schema, chunk.table.target_name),
         on=_on_key(chunk.table),
+    )
+
+
+def count_surplus(chunk: StagedChunk, zone: ZoneInfo) -> sql.Composable:
+    """How many of the target's rows of the chunk are not staged."""
+    return sql.SQL("SELECT count(*) {rows}\n   AND NOT EXISTS ({staged})").format(
+        rows=_target_rows(chunk, zone), staged=_staged_twin(chunk)
+    )
+
+
+def count_elsewhere(chunk: StagedChunk, zone: ZoneInfo) -> sql.Composable:
+    """How many staged rows the target has, but outside the chunk's days."""
+    target = RowSelection(table=chunk.table, side=Side.WAREHOUSE, days=chunk.days)
+    return sql.SQL(
+        "SELECT count(*)\n  FROM {staging} s\n  JOIN {target} t ON {on}{parent}\n WHERE {outside}"
+    ).format(
+        staging=sql.Identifier(STAGING_SCHEMA, chunk.staging),
+        target=sql.Identifier(chunk.table.target_schema, chunk.table.target_name),
+        on=_on_key(chunk.table),
+        parent=join_parent(target, outer=True),
+        outside=outside_days(target, zone),
     )
 
 

@@ -48,14 +48,16 @@ def column_of(alias: str, name: str) -> sql.Composable:
 
 
 def find_columns(schema: str, table: str) -> sql.Composable:
-    """The live columns of a table or view: name, type, spelling, precision and scale."""
+    """The live columns of a table or view that this login may read: name, type, spelling, …"""
     return sql.SQL(
         """
         SELECT a.attname::text                                   AS name,
                CASE WHEN t.typtype = 'd' THEN b.typname ELSE t.typname END::text AS type_name,
                format_type(a.atttypid, a.atttypmod)              AS spelling,
                information_schema._pg_numeric_precision(a.atttypid, a.atttypmod) AS precision,
-               information_schema._pg_numeric_scale(a.atttypid, a.atttypmod)     AS scale
+               information_schema._pg_numeric_scale(a.atttypid, a.atttypmod)     AS scale,
+               information_schema._pg_char_max_length(a.atttypid, a.atttypmod)   AS length,
+               information_schema._pg_datetime_precision(a.atttypid, a.atttypmod) AS fraction
           FROM pg_catalog.pg_attribute a
           JOIN pg_catalog.pg_class c     ON c.oid = a.attrelid
           JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -64,6 +66,8 @@ def find_columns(schema: str, table: str) -> sql.Composable:
          WHERE n.nspname = {schema} AND c.relname = {table}
            AND c.relkind IN ('r', 'v', 'm', 'p', 'f')
            AND a.attnum > 0 AND NOT a.attisdropped
+           AND has_schema_privilege(n.oid, 'USAGE')
+           AND has_any_column_privilege(c.oid, 'SELECT')
          ORDER BY a.attnum
         """
     ).format(schema=sql.Literal(schema), table=sql.Literal(table))
@@ -80,8 +84,10 @@ def rows_of(
     `with_orphans` adds those rows of a child table whose parent is missing, as no day is theirs.
     """
     conditions: list[sql.Composable] = []
-    orphans = with_orphans and selection.table.day_from is not None
-    if selection.days is not None:
+    orphans = (with_orphans or selection.dateless) and selection.table.day_from is not None
+    if selection.dateless:
+        conditions.append(sql.SQL("{} IS NULL").format(_day_of(selection.table)[1]))
+    elif selection.days is not None:
         conditions.append(_day_condition(selection, selection.days, zone, with_orphans=orphans))
     if selection.changed_since is not None and selection.table.rowversion:
         conditions.append(
@@ -91,12 +97,12 @@ def rows_of(
         )
     return sql.SQL("FROM {source} t{parent}\n WHERE {conditions}").format(
         source=sql.Identifier(selection.schema_name, selection.table_name),
-        parent=_join_parent(selection, outer=orphans),
+        parent=join_parent(selection, outer=orphans),
         conditions=_and.join(conditions) if conditions else _true,
     )
 
 
-def _join_parent(selection: RowSelection, *, outer: bool = False) -> sql.Composable:
+def join_parent(selection: RowSelection, *, outer: bool = False) -> sql.Composable:
     """The join, as `p`, to the parent that gives a child its day; nothing for other tables."""
     day_from = selection.table.day_from
     if day_from is None:
@@ -132,6 +138,14 @@ def _day_condition(
         return within
     parent_key = column_of("p", selection.table.day_from.on[0][1])
     return sql.SQL("({} OR {} IS NULL)").format(within, parent_key)
+
+
+def outside_days(selection: RowSelection, zone: ZoneInfo) -> sql.Composable:
+    """The row's day is not one of the selection's; also if it has none."""
+    if selection.days is None:
+        return sql.SQL("FALSE")
+    within = _day_condition(selection, selection.days, zone, with_orphans=False)
+    return sql.SQL("({}) IS NOT TRUE").format(within)
 
 
 def _day_literal(column: ColumnSpec, day: date, zone: ZoneInfo) -> sql.Composable:
@@ -178,7 +192,7 @@ def _read_list(table: TableSpec, found: Sequence[FoundColumn]) -> sql.Composable
 def select_rows_by_key(
     selection: RowSelection, found: Sequence[FoundColumn], keys: str, zone: ZoneInfo
 ) -> sql.Composable:
-    """The rows on any day whose keys are in the JSON list, and each row's day."""
+    """The rows on any day, but not those of no day, whose keys are in the list; and their day."""
     table = selection.table
     return sql.SQL(
         """
@@ -186,6 +200,7 @@ def select_rows_by_key(
                {day} AS {day_field}
           FROM jsonb_to_recordset({keys}::jsonb) AS k({members})
           JOIN {source} t ON {on}{parent}
+         WHERE {day} IS NOT NULL
         """
     ).format(
         columns=_read_list(table, found),
@@ -203,7 +218,7 @@ def select_rows_by_key(
             )
             for index, column in enumerate(table.key_columns)
         ),
-        parent=_join_parent(selection, outer=True),
+        parent=join_parent(selection, outer=True),
     )
 
 
@@ -227,8 +242,8 @@ def key_as_json(table: TableSpec, alias: str = "t") -> sql.Composable:
 def row_hash(columns: Iterable[ColumnSpec], alias: str = "t") -> sql.Composable:
     """md5 of the encoding of a row's columns."""
     parts = [
-        sql.SQL("coalesce(length({c}::text) || ':' || {c}::text, 'N')").format(
-            c=column_of(alias, column.name)
+        sql.SQL("coalesce(length(({c})::text) || ':' || ({c})::text, 'N')").format(
+            c=strategy_for(column.type).hashed(column_of(alias, column.name))
         )
         for column in columns
     ]
@@ -273,7 +288,9 @@ def select_row_hashes(selection: RowSelection, zone: ZoneInfo) -> sql.Composable
 
 def highest_rowversion(table: TableSpec) -> sql.Composable:
     """The largest rowversion in the target (PostgreSQL before 18 has no max of bytea)."""
-    return sql.SQL("SELECT {c} FROM {target} t ORDER BY {c} DESC LIMIT 1").format(
+    return sql.SQL(
+        "SELECT {c} FROM {target} t WHERE {c} IS NOT NULL ORDER BY {c} DESC LIMIT 1"
+    ).format(
         c=column_of("t", table.rowversion or ""),
         target=sql.Identifier(table.target_schema, table.target_name),
     )

@@ -16,9 +16,10 @@ from replica_worker.model.specs import ColumnSpec
 from replica_worker.model.types import MAX_LENGTH, SqlType
 
 _SCALED_DIGITS = 18  # decimals of up to so many digits fit a bigint when scaled
+_NO_NUMBER = 2**63 - 1  # has more digits than that
 
 _INTEGERS = frozenset({"int2", "int4", "int8"})
-_TEXTS = frozenset({"varchar", "text", "bpchar"})
+_TEXTS = frozenset({"varchar", "text"})  # not bpchar: its text loses trailing blanks
 _NUMBERS = _INTEGERS | {"numeric"}
 
 Expression = Callable[[sql.Composable], sql.Composable]
@@ -42,8 +43,9 @@ class TypeStrategy:
     staged_as: str | None = None  # type of the staging column, where it is not `stored_as`
     unstaged: Expression = _as_is  # from the staging column to the target's type
     comparable: Expression = _as_is  # differs exactly when the value differs
+    hashed: Expression = _as_is  # its text is the same for equal values of all accepted types
     staged_arrow: pa.DataType | None = None  # Arrow type to load, where it is not the spec's
-    from_key_text: str | None = None  # type that a key's text is cast to, where not `stored_as`
+    fraction: int | None = None  # digits of a second that the target keeps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,10 +57,26 @@ class FoundColumn:
     spelling: str  # format_type, for messages
     precision: int | None  # of numeric with a type modifier
     scale: int | None
+    length: int | None  # of text with a type modifier
+    fraction: int | None  # digits of a second
 
 
-_TIMESTAMP_TEXT = "to_char({c}, 'YYYY-MM-DD HH24:MI:SS.US') || '0'"
-_OFFSET_TEXT = "to_char({c} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || '0 +00:00'"
+BEYOND_CALENDAR = "!"
+"""Stands before the text of an instant that SQL Server's calendar does not have."""
+
+_NUMBER_TEXT = _written("trim_scale({c}::numeric)")  # 1.5 and 1.5000 are one number
+
+
+def _instant(text: str) -> Expression:
+    """to_char makes NULL of infinity and drops the era: what it cannot write is marked."""
+    return _written(
+        f"CASE WHEN {{c}} >= '0001-01-01' AND {{c}} < '10000-01-01' THEN {text} "
+        f"ELSE '{BEYOND_CALENDAR}' || {{c}}::text END"
+    )
+
+
+_TIMESTAMP_TEXT = _instant("to_char({c}, 'YYYY-MM-DD HH24:MI:SS.US') || '0'")
+_OFFSET_TEXT = _instant("to_char({c} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || '0 +00:00'")
 
 _PLAIN: dict[str, TypeStrategy] = {
     "bigint": TypeStrategy(stored_as="bigint", accepted=_INTEGERS),
@@ -66,13 +84,14 @@ _PLAIN: dict[str, TypeStrategy] = {
     "smallint": TypeStrategy(stored_as="smallint", accepted=_INTEGERS),
     "tinyint": TypeStrategy(stored_as="smallint", accepted=_INTEGERS),
     "bit": TypeStrategy(stored_as="boolean", accepted=frozenset({"bool"})),
-    "money": TypeStrategy(stored_as="numeric(19,4)", accepted=_NUMBERS),
-    "smallmoney": TypeStrategy(stored_as="numeric(10,4)", accepted=_NUMBERS),
+    "money": TypeStrategy(stored_as="numeric(19,4)", accepted=_NUMBERS, hashed=_NUMBER_TEXT),
+    "smallmoney": TypeStrategy(stored_as="numeric(10,4)", accepted=_NUMBERS, hashed=_NUMBER_TEXT),
     # -0 and 0, and NaNs, compare equal though their bytes differ: compare the bytes.
     "float": TypeStrategy(
         stored_as="double precision",
         accepted=frozenset({"float8", "float4"}),
         comparable=_written("float8send({c})"),
+        hashed=_written("{c}::float8"),
     ),
     "real": TypeStrategy(
         stored_as="real", accepted=frozenset({"float4"}), comparable=_written("float4send({c})")
@@ -103,20 +122,38 @@ def strategy_for(sql_type: SqlType) -> TypeStrategy:
         return _PLAIN[sql_type.base]
     if sql_type.base == "decimal":
         return TypeStrategy(
-            stored_as=f"numeric({sql_type.precision},{sql_type.scale})", accepted=_NUMBERS
+            stored_as=f"numeric({sql_type.precision},{sql_type.scale})",
+            accepted=_NUMBERS,
+            hashed=_NUMBER_TEXT,
         )
     if sql_type.is_text:
         return _text(sql_type)
     return _time(sql_type)
 
 
+def spelling_of(stored_as: str) -> str:
+    """The type as PostgreSQL's catalogue spells it."""
+    name, bracket, digits = stored_as.partition("(")
+    long_name, behind = {
+        "varchar": ("character varying", ""),
+        "char": ("character", ""),
+        "time": ("time", " without time zone"),
+        "timestamp": ("timestamp", " without time zone"),
+        "timestamptz": ("timestamp", " with time zone"),
+    }.get(name, (name, ""))
+    return f"{long_name}{bracket}{digits}{behind}"
+
+
 def _text(sql_type: SqlType) -> TypeStrategy:
     if sql_type.length == MAX_LENGTH:
         return TypeStrategy(stored_as="text", accepted=_TEXTS)
-    fixed = sql_type.base in ("char", "nchar")
-    return TypeStrategy(
-        stored_as=f"{'char' if fixed else 'varchar'}({sql_type.length})", accepted=_TEXTS
-    )
+    if sql_type.base in ("char", "nchar"):
+        return TypeStrategy(
+            stored_as=f"char({sql_type.length})",
+            accepted=_TEXTS | {"bpchar"},
+            hashed=_written("{c}::bpchar"),
+        )
+    return TypeStrategy(stored_as=f"varchar({sql_type.length})", accepted=_TEXTS)
 
 
 def _time(sql_type: SqlType) -> TypeStrategy:
@@ -126,23 +163,26 @@ def _time(sql_type: SqlType) -> TypeStrategy:
             stored_as=f"time({digits})",
             accepted=frozenset({"time"}),
             staged_arrow=pa.time64("us"),
+            fraction=digits,
         )
     if sql_type.base == "datetimeoffset":
         return TypeStrategy(
             stored_as=f"timestamptz({digits})",
             accepted=frozenset({"timestamptz"}),
-            read=_written(_OFFSET_TEXT),
+            read=_OFFSET_TEXT,
             staged_as="text",
             unstaged=_written(f"{{c}}::timestamptz({digits})"),
+            fraction=digits,
         )
     stored_as = f"timestamp({digits})"
     accepted = frozenset({"timestamp"})
     if sql_type.arrow != pa.string():
-        return TypeStrategy(stored_as=stored_as, accepted=accepted)
+        return TypeStrategy(stored_as=stored_as, accepted=accepted, fraction=digits)
     return TypeStrategy(
         stored_as=stored_as,
         accepted=accepted,
-        read=_written(_TIMESTAMP_TEXT),
+        fraction=digits,
+        read=_TIMESTAMP_TEXT,
         staged_as="text",
         unstaged=_written(f"{{c}}::{stored_as}"),
     )
@@ -165,7 +205,10 @@ def read_expression(
         and (found.scale or 0) <= (column.type.scale or 0)
     ):
         factor = sql.Literal(10 ** (column.type.scale or 0))
-        return sql.SQL("({c} * {factor})::bigint").format(c=quoted, factor=factor)
+        # NaN has no bigint: it goes as a number that no column takes, and is refused by name.
+        return sql.SQL("CASE WHEN {c} = 'NaN' THEN {nan} ELSE ({c} * {factor})::bigint END").format(
+            c=quoted, factor=factor, nan=sql.Literal(_NO_NUMBER)
+        )
     if found.type_name in _NUMBERS and strategy.accepted is _NUMBERS:
         return sql.SQL("{c}::numeric").format(c=quoted)
     return strategy.read(quoted)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from typing import Any
 
 import pyarrow as pa
@@ -16,11 +17,19 @@ import sqlalchemy as sa
 from pgpq import ArrowToPostgresBinaryEncoder
 from psycopg import sql
 
-from replica_worker.engines.interface import ConnectionOptions, KeyList, RowSelection, StagedChunk
+from replica_worker.engines.interface import (
+    ConnectionOptions,
+    KeyList,
+    RowSelection,
+    Side,
+    StagedChunk,
+)
 from replica_worker.engines.postgresql import merges, statements
 from replica_worker.engines.postgresql.arrays import staging_schema
-from replica_worker.engines.postgresql.connect import cursor_of, make_sqlalchemy_engine
+from replica_worker.engines.postgresql.catalogue import require_columns
+from replica_worker.engines.postgresql.connect import cursor_of, is_broken, make_sqlalchemy_engine
 from replica_worker.engines.postgresql.errors import translate
+from replica_worker.engines.postgresql.types import FoundColumn
 from replica_worker.errors import MergeError
 from replica_worker.model.counts import MergeCounts
 from replica_worker.model.digests import Digest, DigestKind
@@ -74,10 +83,30 @@ class PostgresWarehouse:
         rows = self._fetch(connection, statement, "list surplus rows")
         return [KeyList(json=str(json), count=int(count)) for json, count in rows]
 
+    def require_table(self, connection: sa.Connection, table: TableSpec) -> bool:
+        """Whether the target is there; SchemaMismatchError if it cannot hold what the spec says."""
+        statement = statements.find_columns(table.target_schema, table.target_name)
+        rows = self._fetch(connection, statement, "read the warehouse's catalogue")
+        names = [field.name for field in fields(FoundColumn)]
+        found = [FoundColumn(**dict(zip(names, row, strict=True))) for row in rows]
+        if found:
+            require_columns(table, found, Side.WAREHOUSE)
+        return bool(found)
+
     def count_present(self, connection: sa.Connection, chunk: StagedChunk) -> int:
         """Number of rows the target has of the chunk."""
         statement = merges.count_present(chunk, self._options.zone)
         return int(self._fetch(connection, statement, "count the target's rows")[0][0])
+
+    def count_surplus(self, connection: sa.Connection, chunk: StagedChunk) -> int:
+        """Number of the target's rows of the chunk that are not staged."""
+        statement = merges.count_surplus(chunk, self._options.zone)
+        return int(self._fetch(connection, statement, "count surplus rows")[0][0])
+
+    def count_elsewhere(self, connection: sa.Connection, chunk: StagedChunk) -> int:
+        """Number of staged rows that the target has on a day outside the chunk."""
+        statement = merges.count_elsewhere(chunk, self._options.zone)
+        return int(self._fetch(connection, statement, "look for rows of other days")[0][0])
 
     def merge(self, connection: sa.Connection, chunk: StagedChunk) -> MergeCounts:
         """Make the target's rows of the chunk equal the staged ones."""
@@ -113,23 +142,43 @@ class PostgresWarehouse:
         )
         return bytes(rows[0][0]) if rows and rows[0][0] is not None else None
 
+    def share_moves(self, connection: sa.Connection, table: TableSpec) -> None:
+        """Hold off `lock_moves` of the table until this transaction ends."""
+        share = sql.SQL("SELECT pg_advisory_xact_lock_shared({}::bigint)").format(_moves(table))
+        self._fetch(connection, share, "share the table's moves")
+
+    @contextmanager
+    def lock_moves(self, connection: sa.Connection, table: TableSpec) -> Iterator[None]:
+        """Hold the session's lock under which alone rows of other days may be overwritten."""
+        take = sql.SQL("SELECT pg_advisory_lock({}::bigint)").format(_moves(table))
+        self._fetch(connection, take, "lock the table's moves")
+        connection.commit()
+        try:
+            yield
+        finally:
+            self._unlock(connection, _moves(table))
+
     @contextmanager
     def lock_chunk(self, connection: sa.Connection, name: str) -> Iterator[bool]:
         """Hold the session's advisory lock of that name; False if another session has it."""
-        digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
-        key = sql.Literal(int.from_bytes(digest, "big", signed=True))
+        key = _advisory_key(name)
         take = sql.SQL("SELECT pg_try_advisory_lock({}::bigint)").format(key)
         taken = bool(self._fetch(connection, take, "lock the chunk")[0][0])
         connection.commit()
         try:
             yield taken
         finally:
-            # A lost connection has lost its locks with it; there is nothing left to give back.
-            if taken and not connection.invalidated and not connection.closed:
-                connection.rollback()
-                release = sql.SQL("SELECT pg_advisory_unlock({}::bigint)").format(key)
-                self._fetch(connection, release, "unlock the chunk")
-                connection.commit()
+            if taken:
+                self._unlock(connection, key)
+
+    def _unlock(self, connection: sa.Connection, key: sql.Composable) -> None:
+        """Give a session's lock back; a lost connection has lost its locks with it."""
+        if connection.invalidated or connection.closed or is_broken(connection):
+            return
+        connection.rollback()
+        release = sql.SQL("SELECT pg_advisory_unlock({}::bigint)").format(key)
+        self._fetch(connection, release, "give a lock back")
+        connection.commit()
 
     def _run(self, connection: sa.Connection, statement: sql.Composable, operation: str) -> int:
         with _translated(operation), cursor_of(connection) as cursor:
@@ -142,6 +191,15 @@ class PostgresWarehouse:
         with _translated(operation), cursor_of(connection) as cursor:
             cursor.execute(statements.text_of(statement))
             return list(cursor.fetchall())
+
+
+def _advisory_key(name: str) -> sql.Composable:
+    digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
+    return sql.Literal(int.from_bytes(digest, "big", signed=True))
+
+
+def _moves(table: TableSpec) -> sql.Composable:
+    return _advisory_key(f"{table.target_schema}.{table.target_name}|moves")
 
 
 @contextmanager
