@@ -20,7 +20,7 @@ from replica_worker.errors import SettingsError
 DEFAULT_SPEC_FILE = Path(__file__).parent.parent / "docs" / "replica_schema.json"
 MIGRATIONS_FOLDER = Path(__file__).parent.parent / "migrations"
 
-Seconds = Annotated[float, Field(gt=0, le=7 * 24 * 3600)]
+Seconds = Annotated[float, Field(ge=1, le=7 * 24 * 3600)]
 
 
 class Settings(BaseSettings):
@@ -38,11 +38,11 @@ class Settings(BaseSettings):
     source_url: SecretStr | None = None
     target_url: SecretStr | None = None
     broker_url: SecretStr | None = None
-    exports: str = "exports"
+    exports: str = Field(default="exports", repr=False)  # a URL may hold a key
     schema_file: Path = Field(default=DEFAULT_SPEC_FILE, validation_alias="REPLICA_SCHEMA")
     timezone: str = "Asia/Kuala_Lumpur"
     home: Path = Path(".replica")  # of the embedded servers
-    log_level: str = "INFO"
+    log_level: str = "WARNING"  # of the commands; workers take --loglevel
 
     connect_timeout: Seconds = 10
     statement_timeout: Seconds = 1800

@@ -58,9 +58,7 @@ def connect_deployment(settings: Settings) -> Deployment:
     )
 
 
-def _engine(
-    settings: Settings, url: SecretStr | None, setting: str, *, read_only: bool
-) -> Engine:
+def _engine(settings: Settings, url: SecretStr | None, setting: str, *, read_only: bool) -> Engine:
     if url is None:
         raise SettingsError(
             operation=f"read {setting}",

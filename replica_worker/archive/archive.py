@@ -35,6 +35,11 @@ _READ_ROWS = 16_384
 _HASH_BLOCK = 1024 * 1024
 
 
+def _file_name(name: str) -> str:
+    """The name without what would lead out of its folder or hide it."""
+    return quote(name, safe=" ").replace(".", "%2E")
+
+
 @dataclass(frozen=True, kw_only=True)
 class ExtractName:
     """Names one extract of a chunk in the archive."""
@@ -47,12 +52,13 @@ class ExtractName:
     @property
     def folder(self) -> str:
         """`<table>/<day>`; a table's name may hold characters that a path may not."""
-        return f"{quote(self.table, safe=' ').replace('.', '%2E')}/{self.day.isoformat()}"
+        return f"{_file_name(self.table)}/{self.day.isoformat()}"
 
     @property
     def stem(self) -> str:
         """The files' name without its ending."""
-        return f"{self.run_id}.{self.part}" if self.part else self.run_id
+        run = _file_name(self.run_id)
+        return f"{run}.{self.part}" if self.part else run
 
     @property
     def parquet(self) -> str:

@@ -103,9 +103,12 @@ class FolderStore:
         """Remove temp files that no living writer can still be writing."""
         removed = 0
         for path in self.root.glob(f"*/*/.*{_TEMPORARY}"):
-            if now - path.stat().st_mtime > older_than_seconds:
-                path.unlink(missing_ok=True)
-                removed += 1
+            try:
+                if now - path.stat().st_mtime > older_than_seconds:
+                    path.unlink()
+                    removed += 1
+            except FileNotFoundError:
+                continue  # renamed by its writer, or removed by another sweep, at this moment
         return removed
 
 
@@ -168,7 +171,7 @@ def open_store(location: str) -> Store:
     except (pa.ArrowException, ValueError, OSError) as error:
         raise SettingsError(
             operation="open REPLICA_EXPORTS",
-            cause=str(error).splitlines()[0],
+            cause=f"pyarrow cannot open it ({type(error).__name__})",  # its words hold the URL
             next_step="Write a path, or a URL such as s3://bucket/folder",
         ) from None
     return ObjectStore(filesystem, root)

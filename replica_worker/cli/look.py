@@ -7,6 +7,7 @@ import time
 from datetime import date
 
 import click
+from rich.console import Console
 from rich.live import Live
 
 from replica_worker.cli.options import (
@@ -31,6 +32,7 @@ from replica_worker.usecases.deployment import Deployment
 from replica_worker.usecases.verify import count_chunks, verify_range
 
 _WATCH_SECONDS = 1.0
+_WIDE = 160  # columns; more than a row of the history takes
 
 
 @click.command()
@@ -44,7 +46,7 @@ def status(run_id: str | None, as_json: bool, watch: bool) -> None:
         require_metadata_tables(deployment)
         found = _find(deployment, run_id)
         if found is None:
-            click.echo("[]" if as_json else "no run yet")
+            click.echo("null" if as_json else "no run yet")
         elif as_json:
             chunks = deployment.ledger.chunks.of_run(found.run_id)
             click.echo(json.dumps(run_as_json(found, chunks), indent=1))
@@ -82,7 +84,9 @@ def history(limit: int, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([run_as_json(run) for run in runs], indent=1))
     elif runs:
-        console.print(history_table(runs))
+        # A run's id is there to be copied: where the window is too narrow, lines wrap, whole.
+        wide = Console(highlight=False, width=max(console.width, _WIDE))
+        wide.print(history_table(runs))
     else:
         click.echo("no run yet")
 

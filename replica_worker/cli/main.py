@@ -17,10 +17,12 @@ from replica_worker.cli.setup import migrate
 from replica_worker.cli.work import backfill, check_fixes, run
 from replica_worker.errors import (
     BrokerError,
+    DatabaseError,
     DatabaseUnreachableError,
     EmbeddedServerError,
     ReplicaError,
     RunNotFoundError,
+    SchemaMismatchError,
     SettingsError,
     SpecError,
     UsageError,
@@ -32,6 +34,7 @@ _CONFIGURATION_ERRORS = (
     UsageError,
     SettingsError,
     SpecError,
+    SchemaMismatchError,
     BrokerError,
     DatabaseUnreachableError,
     EmbeddedServerError,
@@ -84,11 +87,16 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         return _complain("replica: interrupted; `replica status` tells what was done", 130)
     except ReplicaError as error:
-        wrong = isinstance(error, _CONFIGURATION_ERRORS)
-        return _complain(f"replica: {error}", WRONG if wrong else FAILED)
+        return _complain(f"replica: {error}", WRONG if _is_wrong(error) else FAILED)
     except BrokenPipeError:
         return FAILED
     return result if isinstance(result, int) else DONE
+
+
+def _is_wrong(error: ReplicaError) -> bool:
+    """Whether settings or words are at fault: a database that lets us not in, or lacks tables."""
+    refused = isinstance(error, DatabaseError) and not error.retryable
+    return refused or isinstance(error, _CONFIGURATION_ERRORS)
 
 
 def _complain(message: str, code: int) -> int:

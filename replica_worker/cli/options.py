@@ -11,6 +11,8 @@ import click
 from replica_worker.model.days import DayRange
 from replica_worker.settings import Settings
 
+_FIRST_DAY = date(1970, 1, 1)
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -24,9 +26,12 @@ class DayType(click.ParamType[date]):
         if isinstance(value, date):
             return value
         try:
-            return datetime.strptime(value, "%Y-%m-%d").date()
+            day = datetime.strptime(value, "%Y-%m-%d").date()
         except ValueError:
-            self.fail(f"{value!r} is not a date; write it like 2026-11-22", param, ctx)
+            self.fail(f"{value!r} is not a date; write it like 2026-11-22.", param, ctx)
+        if day < _FIRST_DAY:
+            self.fail(f"{day} lies before {_FIRST_DAY}, when no till kept books.", param, ctx)
+        return day
 
 
 DAY = DayType()

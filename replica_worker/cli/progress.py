@@ -16,7 +16,7 @@ from rich.progress import (
 )
 
 from replica_worker.cli.render import notes
-from replica_worker.cli.session import this_worker
+from replica_worker.errors import BrokerError
 from replica_worker.ledger.runs import Run
 from replica_worker.model.chunks import ChunkState
 from replica_worker.usecases.deployment import Deployment
@@ -81,9 +81,6 @@ def follow_run(deployment: Deployment, run_id: str, total: int) -> Run:
 
     While it waits it sweeps, so that the run ends even where no beat is running.
     """
-    from replica_worker.tasks.dispatch import CeleryDispatcher
-    from replica_worker.usecases.runs import sweep
-
     next_sweep = time.monotonic() + _SWEEP_SECONDS
     with RunProgress(deployment, run_id, total) as progress:
         while True:
@@ -92,9 +89,20 @@ def follow_run(deployment: Deployment, run_id: str, total: int) -> Run:
                 return run
             progress.refresh()
             if time.monotonic() >= next_sweep:
-                sweep(deployment, CeleryDispatcher(), worker=this_worker())
+                _sweep(deployment)
                 next_sweep = time.monotonic() + _SWEEP_SECONDS
             time.sleep(_POLL_SECONDS)
+
+
+def _sweep(deployment: Deployment) -> None:
+    """Housekeeping while one waits; closing a run is left to a worker, which sees the source."""
+    from replica_worker.tasks.dispatch import CeleryDispatcher, ask_to_close
+    from replica_worker.usecases.runs import sweep
+
+    try:
+        sweep(deployment, CeleryDispatcher(), close=ask_to_close)
+    except BrokerError as error:
+        notes.print(str(error), markup=False)
 
 
 def follow_proofs(proofs: Iterable[ChunkProof], total: int) -> Iterator[ChunkProof]:
@@ -106,6 +114,7 @@ def follow_proofs(proofs: Iterable[ChunkProof], total: int) -> Iterator[ChunkPro
         TimeRemainingColumn(compact=True),
         console=notes,
         transient=True,
+        disable=not notes.is_terminal,
     ) as bar:
         task = bar.add_task("", total=total)
         for proof in proofs:

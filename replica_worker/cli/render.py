@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from replica_worker.ledger.audit import AuditRow
 from replica_worker.ledger.chunks import ChunkRow
@@ -80,10 +81,14 @@ def status_view(run: Run, chunks: Sequence[ChunkRow]) -> RenderableType:
     for name, action in dict.fromkeys((row.chunk.table, row.action) for row in chunks):
         mine = [row for row in chunks if (row.chunk.table, row.action) == (name, action)]
         table.add_row(name, action, *_figures(mine), _outcome(mine))
-    troubles = [f"[red]{row.state}[/] {row.error}" for row in chunks if row.state.is_trouble]
+    troubles = [
+        Text.assemble((f"{row.state} ", "red"), row.error or "")
+        for row in chunks
+        if row.state.is_trouble
+    ]
     more = len(troubles) - _MOST_ERRORS
     if more > 0:
-        troubles = [*troubles[:_MOST_ERRORS], f"… and {more} more"]
+        troubles = [*troubles[:_MOST_ERRORS], Text(f"… and {more} more")]
     return Group(head, table, *troubles)
 
 
@@ -142,20 +147,26 @@ def print_proof(proofs: Sequence[ChunkProof]) -> None:
         equal = sum(proof.is_equal for proof in mine)
         table.add_row(
             name,
-            str(len(mine)),
+            str(sum(not proof.dateless for proof in mine)),
             f"{sum(proof.source.rows for proof in mine if proof.source):,}",
             f"{sum(proof.difference_count for proof in mine):,}",
-            "[green]yes[/]" if equal == len(mine) else f"[red]{equal} of {len(mine)}[/]",
+            "[green]yes[/]" if equal == len(mine) else "[red]no[/]",
         )
     console.print(table)
     for proof in proofs:
         for difference in proof.differences:
             console.print(
-                f"{proof.table} {proof.day or 'whole table'}: {difference.what}: {difference.key}",
+                f"{proof.table} {_label(proof)}: {difference.what}: {difference.key}",
                 markup=False,
             )
         if proof.difference_count > len(proof.differences):
             console.print(f"… and {proof.difference_count - len(proof.differences)} more rows")
+
+
+def _label(proof: ChunkProof) -> str:
+    if proof.dateless:
+        return "rows of no day"
+    return str(proof.day or "whole table")
 
 
 def run_as_json(run: Run, chunks: Sequence[ChunkRow] | None = None) -> dict[str, Any]:
@@ -178,6 +189,7 @@ def proof_as_json(proof: ChunkProof) -> dict[str, Any]:
     return {
         "table": proof.table,
         "day": proof.day.isoformat() if proof.day else None,
+        "dateless": proof.dateless,
         "equal": proof.is_equal,
         "exposed": proof.source is not None,
         "source_rows": proof.source.rows if proof.source else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import logging
 import os
 import socket
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from replica_worker.embedded import EmbeddedStack, StackUrls, current_home
-from replica_worker.errors import DatabaseError, SettingsError
+from replica_worker.errors import ReplicaError, SettingsError
 from replica_worker.settings import Settings, load_settings
 from replica_worker.usecases.deployment import Deployment
 from replica_worker.wiring import connect_deployment
@@ -34,6 +35,7 @@ class Session:
 def open_session() -> Iterator[Session]:
     """The deployment that the settings name; without any URL, the one that the demo left."""
     settings = load_settings()
+    logging.getLogger("replica_worker").setLevel(settings.log_level)
     if settings.source_url or settings.target_url:
         yield from _over(settings, is_embedded=False)
         return
@@ -65,6 +67,13 @@ def _over(settings: Settings, *, is_embedded: bool) -> Iterator[Session]:
     deployment = connect_deployment(settings)
     try:
         yield Session(settings=settings, deployment=deployment, is_embedded=is_embedded)
+    except ReplicaError:
+        raise
+    except Exception as error:
+        translated = deployment.target.translate_error(error, operation="use the warehouse")
+        if translated is error:
+            raise
+        raise translated from None
     finally:
         deployment.warehouse.sql.dispose()
 
@@ -74,10 +83,33 @@ def require_metadata_tables(deployment: Deployment) -> None:
     try:
         deployment.ledger.runs.latest(1)
     except Exception as error:
-        translated = deployment.target.translate_error(error, operation="open the ledger")
-        if isinstance(translated, DatabaseError) and not translated.retryable:
-            translated.next_step = f"{translated.next_step}. Was `replica migrate` run?"
-        raise translated from None
+        raise deployment.target.translate_error(error, operation="open the ledger") from None
+
+
+def require_inline_means(session: Session) -> None:
+    """ReplicaError, before a run is recorded, if this process could not do its work.
+
+    Workers find out for themselves: they may reach what this machine cannot.
+    """
+    exports = session.deployment.exports
+    if "://" not in exports:
+        _require_writable(Path(exports).expanduser())
+    with session.deployment.source.open_snapshot():
+        pass  # it lets us in
+
+
+def _require_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        reason = None if os.access(folder, os.W_OK | os.X_OK) else "permission denied"
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+    if reason:
+        raise SettingsError(
+            operation=f"write to the exports folder {folder}",
+            cause=reason,
+            next_step="Give this user the right to write there, or set REPLICA_EXPORTS elsewhere",
+        )
 
 
 def who_asks() -> str:

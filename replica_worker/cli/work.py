@@ -20,6 +20,7 @@ from replica_worker.cli.render import print_plan, print_result
 from replica_worker.cli.session import (
     Session,
     open_session,
+    require_inline_means,
     require_metadata_tables,
     this_worker,
     who_asks,
@@ -29,8 +30,9 @@ from replica_worker.ledger.runs import Run, RunOptions
 from replica_worker.model.chunks import Plan, RunKind, RunStatus
 from replica_worker.model.days import ONE_DAY, DayRange, yesterday
 from replica_worker.model.digests import Verdict
+from replica_worker.usecases.deployment import Deployment
 from replica_worker.usecases.inline import work_inline
-from replica_worker.usecases.runs import begin_run, plan_run
+from replica_worker.usecases.runs import begin_run, finalize_run, plan_run
 
 
 @click.command()
@@ -141,13 +143,23 @@ def _carry_out(
         click.echo("embedded servers have no workers: working in this process", err=True)
     if session.is_embedded or inline:
         require_metadata_tables(deployment)
+        require_inline_means(session)
         run_id = _begin(session, plan, options)
-        with follow_work(deployment, run_id, len(plan.chunks)) as progress:
-            done = work_inline(
+        return _report(session, _work_here(deployment, run_id, len(plan.chunks)))
+    return _send(session, plan, options, wait=wait)
+
+
+def _work_here(deployment: Deployment, run_id: str, chunks: int) -> Run:
+    """Work on the run in this process; an interrupt cancels what is left of it."""
+    try:
+        with follow_work(deployment, run_id, chunks) as progress:
+            return work_inline(
                 deployment, run_id, worker=this_worker(), on_progress=progress.refresh
             )
-        return _report(session, done)
-    return _send(session, plan, options, wait=wait)
+    except KeyboardInterrupt:
+        deployment.ledger.chunks.cancel_open(run_id)
+        finalize_run(deployment, run_id, worker=this_worker())
+        raise
 
 
 def _send(session: Session, plan: Plan, options: RunOptions, *, wait: bool) -> int:

@@ -17,6 +17,7 @@ from replica_worker.errors import LeaseLostError
 from replica_worker.ledger.clock import utc_now
 from replica_worker.model.chunks import OPEN_STATES, Action, ChunkId, ChunkState, RunStatus
 from replica_worker.model.days import DayRange
+from replica_worker.model.digests import Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +27,7 @@ class Claim:
     chunk: ChunkId
     action: Action
     attempt: int  # the fencing number
-    failures: int  # attempts that ended with an error before this one
+    failures: int  # attempts before this one that ended with an error or a worker's death
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,7 @@ class ChunkRow:
 
     chunk: ChunkId
     action: Action
+    wave: int
     state: ChunkState
     attempt: int
     worker: str | None
@@ -98,7 +100,7 @@ class Chunks:
                     mine,
                     chunks.c.wave == wave,
                     chunks.c.state == ChunkState.PENDING,
-                    sa.or_(chunks.c.not_before.is_(None), chunks.c.not_before <= utc_now()),
+                    self._is_due(),
                 )
                 .order_by(chunks.c.day, chunks.c.table_name)
                 .limit(free)
@@ -140,11 +142,15 @@ class Chunks:
                         self._chunks.c.lease_until < utc_now(),
                     ),
                 ),
+                self._is_due(),
                 self._run_is_open(chunk.run_id),
             )
             .values(
                 state=ChunkState.RUNNING,
                 attempt=self._chunks.c.attempt + 1,
+                # Taken over from a worker that died or stalled: that was a failure.
+                failures=self._chunks.c.failures
+                + sa.case((self._chunks.c.state == ChunkState.RUNNING, 1), else_=0),
                 lease_until=utc_now(lease_seconds),
                 worker=worker,
                 started_at=utc_now(),
@@ -187,9 +193,7 @@ class Chunks:
         """LeaseLostError unless the chunk is still ours; holds until the transaction ends."""
         self._update_ours(connection, claim, {"attempt": claim.attempt})
 
-    def _update_ours(
-        self, connection: sa.Connection, claim: Claim, values: dict[str, Any]
-    ) -> None:
+    def _update_ours(self, connection: sa.Connection, claim: Claim, values: dict[str, Any]) -> None:
         updated = connection.execute(
             sa.update(self._chunks).where(self._is_ours(claim)).values(values)
         )
@@ -245,19 +249,21 @@ class Chunks:
         with self._engine.begin() as connection:
             connection.execute(
                 sa.update(chunks)
-                .where(expired, chunks.c.attempt >= most_attempts)
+                .where(expired, chunks.c.failures + 1 >= most_attempts)
                 .values(
                     state=ChunkState.FAILED,
+                    failures=chunks.c.failures + 1,
                     lease_until=None,
                     finished_at=utc_now(),
-                    error=f"its worker died or stalled in each of {most_attempts} attempts; "
-                    "look into the worker's log and memory",
+                    error=f"it failed {most_attempts} times, and at last its worker died or "
+                    "stalled; look into the worker's log and memory",
                 )
             )
             returned = {"state": ChunkState.PENDING, "lease_until": None, "worker": None}
+            died = {**returned, "failures": chunks.c.failures + 1}
             counts = [
-                connection.execute(sa.update(chunks).where(condition).values(returned)).rowcount
-                for condition in (expired, lost)
+                connection.execute(sa.update(chunks).where(condition).values(values)).rowcount
+                for condition, values in ((expired, died), (lost, returned))
             ]
         return SweepCounts(expired=counts[0], lost=counts[1])
 
@@ -272,6 +278,28 @@ class Chunks:
         query = query.order_by(chunks.c.wave, chunks.c.day, chunks.c.table_name)
         with self._engine.connect() as connection:
             return [_chunk_row(row) for row in connection.execute(query)]
+
+    def has_open(self, run_id: str, *, actions: Sequence[Action]) -> bool:
+        """Whether chunks of these actions are not finished yet."""
+        chunks = self._chunks
+        query = sa.select(sa.func.count()).where(
+            chunks.c.run_id == run_id,
+            chunks.c.action.in_(actions),
+            chunks.c.state.in_(OPEN_STATES),
+        )
+        with self._engine.connect() as connection:
+            return bool(connection.scalar(query))
+
+    def cancel_open(self, run_id: str) -> int:
+        """Cancel the run's chunks that are not finished; how many."""
+        chunks = self._chunks
+        statement = (
+            sa.update(chunks)
+            .where(chunks.c.run_id == run_id, chunks.c.state.in_(OPEN_STATES))
+            .values(state=ChunkState.CANCELLED, lease_until=None, finished_at=utc_now())
+        )
+        with self._engine.begin() as connection:
+            return connection.execute(statement).rowcount
 
     def count_states(self, run_id: str) -> dict[ChunkState, int]:
         """How many chunks of the run are in each state."""
@@ -294,10 +322,13 @@ class Chunks:
             return int(connection.scalar(query) or 0)
 
     def loaded_days(self, tables: Sequence[str], days: DayRange) -> set[tuple[str, date]]:
-        """Which (table, day) were loaded by any run."""
+        """Which (table, day) were loaded, or checked and found or made equal, by any run."""
         chunks = self._chunks
         query = sa.select(chunks.c.table_name, chunks.c.day).where(
-            chunks.c.state == ChunkState.MERGED,
+            sa.or_(
+                chunks.c.state == ChunkState.MERGED,
+                chunks.c.verdict.in_([Verdict.MATCH, Verdict.REPAIRED]),
+            ),
             chunks.c.table_name.in_(tables),
             chunks.c.day >= days.first,
             chunks.c.day < days.end,
@@ -320,6 +351,11 @@ class Chunks:
             self._chunks.c.table_name == chunk.table,
             self._chunks.c.day == chunk.day,
         )
+
+    def _is_due(self) -> sa.ColumnElement[bool]:
+        """Not put off after an error."""
+        not_before = self._chunks.c.not_before
+        return sa.or_(not_before.is_(None), not_before <= utc_now())
 
     def _is_ours(self, claim: Claim) -> sa.ColumnElement[bool]:
         return sa.and_(
@@ -347,6 +383,7 @@ def _chunk_row(row: Any) -> ChunkRow:
     return ChunkRow(
         chunk=ChunkId(run_id=row.run_id, table=row.table_name, day=row.day),
         action=Action(row.action),
+        wave=row.wave,
         state=ChunkState(row.state),
         attempt=row.attempt,
         worker=row.worker,

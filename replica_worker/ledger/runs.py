@@ -142,6 +142,15 @@ class Runs:
         with self._engine.connect() as connection:
             return list(connection.scalars(query))
 
+    def last_nightly_day(self, prefix: str) -> date | None:
+        """The newest T-0 of the runs whose ids begin so; None if there is none."""
+        query = sa.select(sa.func.max(self._runs.c.last_day)).where(
+            self._runs.c.kind == RunKind.NIGHTLY, self._runs.c.run_id.startswith(prefix)
+        )
+        with self._engine.connect() as connection:
+            newest: date | None = connection.scalar(query)
+        return newest
+
     def claim_finalize(self, run_id: str, *, finalizer: str, seconds: float) -> bool:
         """Claim the right to close the run, if its loads are finished and nobody has it."""
         runs, chunks = self._runs, self._chunks

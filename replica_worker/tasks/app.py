@@ -19,9 +19,9 @@ from celery.signals import celeryd_init, worker_process_init, worker_process_shu
 from kombu import Queue
 
 from replica_worker.embedded import die_with_parent
-from replica_worker.errors import ReplicaError
+from replica_worker.errors import ReplicaError, SettingsError
 from replica_worker.settings import load_settings
-from replica_worker.tasks.context import close_deployment, current_deployment, read_specs_once
+from replica_worker.tasks.context import check_deployment, close_deployment, current_deployment
 
 DAILY_QUEUE = "daily"
 BACKFILL_QUEUE = "backfill"
@@ -36,7 +36,13 @@ _CHUNKS_PER_CHILD = 500  # then the child is replaced: what leaks, leaks for a w
 def make_app() -> Celery:
     """The application, configured from the settings."""
     settings = load_settings()
-    broker = settings.broker_url.get_secret_value() if settings.broker_url else None
+    if settings.broker_url is None:
+        raise SettingsError(
+            operation="read REPLICA_BROKER_URL",
+            cause="it is not set",
+            next_step="Set it in the environment or in .env.local",
+        )
+    broker = settings.broker_url.get_secret_value()
     app = Celery("replica_worker", broker=broker, backend=broker)
     app.conf.update(
         include=["replica_worker.tasks.tasks"],
@@ -111,19 +117,7 @@ app = _app_or_exit()
 def check_settings_before_start(**_: Any) -> None:
     """Refuse to start a worker that could do nothing."""
     try:
-        settings = load_settings()
-        missing = [
-            f"REPLICA_{name.upper()}"
-            for name in ("source_url", "target_url", "broker_url")
-            if getattr(settings, name) is None
-        ]
-        if missing:
-            sys.stderr.write(
-                f"replica_worker: start a worker: {', '.join(missing)} not set. "
-                "Set it in the environment or in .env.local.\n"
-            )
-            raise SystemExit(2)
-        read_specs_once()
+        check_deployment()
     except ReplicaError as error:
         sys.stderr.write(f"replica_worker: {error}\n")
         raise SystemExit(2) from None

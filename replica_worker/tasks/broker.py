@@ -24,7 +24,9 @@ def require_broker() -> None:
             socket_timeout=_CONNECT_SECONDS,
         ) as client:
             client.ping()
-    except (redis.RedisError, OSError, ValueError) as error:
+    except ValueError:
+        raise _unreachable("REPLICA_BROKER_URL is not a URL; percent-encode its password") from None
+    except (redis.RedisError, OSError) as error:
         raise _unreachable(str(error)) from None
 
 

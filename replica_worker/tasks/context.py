@@ -6,10 +6,9 @@ import os
 import socket
 from functools import lru_cache
 
-from replica_worker.model.specs import ReplicaSpec
 from replica_worker.settings import load_settings
 from replica_worker.usecases.deployment import Deployment
-from replica_worker.wiring import connect_deployment, read_specs
+from replica_worker.wiring import connect_deployment
 
 
 @lru_cache(maxsize=1)
@@ -25,9 +24,9 @@ def close_deployment() -> None:
         current_deployment.cache_clear()
 
 
-def read_specs_once() -> ReplicaSpec:
-    """The spec file in force, to see that it can be read."""
-    return read_specs(load_settings().schema_file)
+def check_deployment() -> None:
+    """ReplicaError if the settings or the spec file cannot be used; connects to nothing."""
+    connect_deployment(load_settings()).warehouse.sql.dispose()
 
 
 def worker_name() -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from celery import chord
+from kombu.exceptions import OperationalError
 
+from replica_worker.errors import BrokerError
 from replica_worker.model.chunks import Action, ChunkId, RunKind
+from replica_worker.settings import load_settings
 from replica_worker.tasks.app import BACKFILL_QUEUE, DAILY_QUEUE, app
 from replica_worker.usecases.deployment import Deployment
 from replica_worker.usecases.runs import feed_run
@@ -15,6 +19,7 @@ from replica_worker.usecases.runs import feed_run
 REPLICATE_CHUNK = "replica.replicate_chunk"
 CLOSE_RUN = "replica.close_run"
 START_CHORD = "replica.start_chord"
+_CLOSE_SECONDS = 60.0
 
 
 class CeleryDispatcher:
@@ -22,8 +27,16 @@ class CeleryDispatcher:
 
     def send(self, kind: RunKind, chunks: Sequence[ChunkId]) -> None:
         """Send the chunks; they are marked as queued already."""
-        for chunk in chunks:
-            _work_on(chunk, kind).apply_async(ignore_result=True)
+        expires = load_settings().lost_after  # by then the sweep sends it again
+        with _broker_errors():
+            for chunk in chunks:
+                _work_on(chunk, kind).apply_async(ignore_result=True, expires=expires)
+
+
+def ask_to_close(run_id: str, kind: RunKind) -> None:
+    """Have a worker close a run that is ripe for it."""
+    with _broker_errors():
+        _task(CLOSE_RUN, run_id).apply_async(queue=queue_of(kind), expires=_CLOSE_SECONDS)
 
 
 def queue_of(kind: RunKind) -> str:
@@ -34,7 +47,8 @@ def queue_of(kind: RunKind) -> str:
 def dispatch_run(deployment: Deployment, run_id: str, kind: RunKind) -> None:
     """Hand out the first chunks of a run that was just begun."""
     if kind is RunKind.NIGHTLY:
-        _task(START_CHORD, run_id).apply_async(queue=DAILY_QUEUE)
+        with _broker_errors():
+            _task(START_CHORD, run_id).apply_async(queue=DAILY_QUEUE)
     else:
         feed_run(deployment, run_id, CeleryDispatcher())
 
@@ -54,6 +68,20 @@ def start_chord(deployment: Deployment, run_id: str) -> int:
     else:
         callback.apply_async()
     return len(chunks)
+
+
+@contextmanager
+def _broker_errors() -> Iterator[None]:
+    """BrokerError for whatever keeps a message from the broker; the ledger sends it again."""
+    try:
+        yield
+    except (OperationalError, OSError):
+        raise BrokerError(
+            operation="hand out chunks",
+            cause="the broker cannot be reached",
+            next_step="Start Redis; the run stands in the ledger and goes on then",
+            retryable=True,
+        ) from None
 
 
 def _work_on(chunk: ChunkId, kind: RunKind) -> Any:

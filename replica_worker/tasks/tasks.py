@@ -10,7 +10,7 @@ from celery import Task
 
 from replica_worker.errors import UsageError
 from replica_worker.model.chunks import ChunkId, RunKind
-from replica_worker.model.days import DayRange, yesterday
+from replica_worker.model.days import ONE_DAY, DayRange, yesterday
 from replica_worker.tasks.app import app
 from replica_worker.tasks.context import current_deployment, worker_name
 from replica_worker.tasks.dispatch import (
@@ -20,10 +20,16 @@ from replica_worker.tasks.dispatch import (
     CeleryDispatcher,
     start_chord,
 )
+from replica_worker.usecases.deployment import Deployment
 from replica_worker.usecases.runs import begin_run, feed_run, finalize_run, plan_run, sweep
 from replica_worker.usecases.work import work_on_chunk
 
 _log = logging.getLogger(__name__)
+
+NIGHTLY_PREFIX = "nightly-"
+"""How the ids of the runs that beat begins start; the day follows, so each night has one."""
+
+_MOST_NIGHTS = 31  # that are made up by themselves; more is a backfill
 
 
 @app.task(bind=True, name=REPLICATE_CHUNK)
@@ -54,7 +60,13 @@ def close_run(run_id: str) -> None:
 @app.task(name="replica.sweep", ignore_result=True)
 def sweep_runs() -> None:
     """Bring back what was lost, hand out what waits, close what is finished."""
-    sweep(current_deployment(), CeleryDispatcher(), worker=worker_name())
+    deployment, worker = current_deployment(), worker_name()
+    sweep(
+        deployment,
+        CeleryDispatcher(),
+        close=lambda run_id, _: finalize_run(deployment, run_id, worker=worker),
+    )
+    _begin_missed_nights(deployment)
 
 
 @app.task(name="replica.start_nightly", ignore_result=True)
@@ -78,13 +90,29 @@ def close_nightly() -> None:
 def _bring_nightly_on() -> str:
     """Begin last night's run unless the ledger has it: a doubled or late tick does no harm."""
     deployment = current_deployment()
+    _begin_missed_nights(deployment)
     day = yesterday(now=datetime.now(UTC), zone=deployment.zone)
-    run_id = f"nightly-{day}"
+    _begin_nightly(deployment, day)
+    return f"{NIGHTLY_PREFIX}{day}"
+
+
+def _begin_missed_nights(deployment: Deployment) -> None:
+    """Begin the nights between the newest that the ledger has and last night's."""
+    newest = deployment.ledger.runs.last_nightly_day(NIGHTLY_PREFIX)
+    last = yesterday(now=datetime.now(UTC), zone=deployment.zone) - ONE_DAY
+    if newest is None or newest >= last:
+        return
+    first = max(newest, last - _MOST_NIGHTS * ONE_DAY) + ONE_DAY
+    for day in DayRange.inclusive(first, last):
+        _begin_nightly(deployment, day)
+
+
+def _begin_nightly(deployment: Deployment, day: date) -> None:
+    run_id = f"{NIGHTLY_PREFIX}{day}"
     plan = plan_run(deployment, RunKind.NIGHTLY, days=DayRange.one(day), tables=[])
     if begin_run(deployment, plan, run_id=run_id, asked_by="beat"):
         sent = start_chord(deployment, run_id)
         _log.info("run %s: %d chunks of %s handed out", run_id, sent, day)
-    return run_id
 
 
 def _chunk_id(run_id: str, table: str, day: str) -> ChunkId:

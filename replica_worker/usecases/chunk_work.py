@@ -13,7 +13,7 @@ from replica_worker.engines.interface import RowSelection, Side
 from replica_worker.ledger.chunks import Claim
 from replica_worker.model.counts import MergeCounts
 from replica_worker.model.days import DayRange
-from replica_worker.model.digests import Digest
+from replica_worker.model.digests import Digest, DigestKind
 from replica_worker.model.manifest import ExtractKind, Manifest
 from replica_worker.model.specs import TableSpec
 
@@ -35,6 +35,12 @@ class ChunkWork:
         return DayRange.one(self.claim.chunk.day) if self.spec.is_daily else None
 
     @property
+    def lock_name(self) -> str:
+        """Names the chunk among all runs; a whole table is one, whatever day it is as of."""
+        day = self.claim.chunk.day if self.spec.is_daily else "all"
+        return f"{self.spec.target_schema}.{self.spec.target_name}|{day}"
+
+    @property
     def source_rows(self) -> RowSelection:
         """The chunk's rows at the source."""
         return RowSelection(table=self.spec, side=Side.SOURCE, days=self.days)
@@ -47,6 +53,7 @@ class ExtractRequest:
     rows: RowSelection
     kind: ExtractKind
     part: str = ""
+    digest_kind: DigestKind | None = None  # None: the cheapest that proves equality
 
     @property
     def is_complete(self) -> bool:
@@ -83,16 +90,28 @@ class Replicated:
         }
 
 
-def staging_name(claim: Claim, part: str = "") -> str:
-    """The staging table of an attempt: readable in front, unique behind."""
+def staging_prefix(schema: str) -> str:
+    """How the names of all staging tables of a target schema begin.
+
+    Several deployments may share a warehouse; each sweeps its own staging tables only.
+    """
+    return f"s{hashlib.sha256(schema.encode()).hexdigest()[:6]}_"
+
+
+def staging_name(claim: Claim, spec: TableSpec, part: str = "") -> str:
+    """The staging table of an attempt: readable in the middle, unique behind."""
     chunk = claim.chunk
-    readable = "".join(letter if letter.isalnum() else "_" for letter in chunk.table)[:24]
-    unique = hashlib.sha256(f"{chunk.run_id}|{chunk.table}|{chunk.day}".encode()).hexdigest()
-    ascii_name = readable.encode("ascii", "replace").decode().replace("?", "_")
-    return f"{ascii_name}_{chunk.day:%Y%m%d}_{unique[:12]}_{claim.attempt}{part and '_' + part}"
+    readable = "".join(
+        letter if letter.isascii() and letter.isalnum() else "_" for letter in spec.target_name
+    )[:16]
+    unique = hashlib.sha256(f"{chunk.run_id}|{spec.name}|{chunk.day}".encode()).hexdigest()[:12]
+    prefix = staging_prefix(spec.target_schema)
+    return f"{prefix}{readable}_{chunk.day:%Y%m%d}_{unique}_{claim.attempt}{part and '_' + part}"
 
 
-def whole_chunk(work: ChunkWork, part: str = "") -> ExtractRequest:
+def whole_chunk(
+    work: ChunkWork, part: str = "", digest_kind: DigestKind | None = None
+) -> ExtractRequest:
     """Ask for all rows of the chunk."""
     kind = ExtractKind.DAY if work.spec.is_daily else ExtractKind.SNAPSHOT
-    return ExtractRequest(rows=work.source_rows, kind=kind, part=part)
+    return ExtractRequest(rows=work.source_rows, kind=kind, part=part, digest_kind=digest_kind)

@@ -19,8 +19,9 @@ class Policy:
     lease_seconds: float = 120  # a worker that is silent for so long has lost its chunk
     lost_after_seconds: float = 300  # a message unclaimed for so long is sent again
     most_attempts: int = 5  # errors or deaths of one chunk before it is failed
+    most_outage_tries: int = 500  # while a database is away; some eight hours
     first_delay_seconds: float = 2  # before a failed chunk is tried again; doubles each time
-    longest_delay_seconds: float = 300
+    longest_delay_seconds: float = 60
     window: int = 64  # chunks of one run that are in the broker at once
     delete_guard: DeleteGuard = field(default_factory=DeleteGuard)
 
@@ -37,5 +38,5 @@ class Deployment:
     ledger: Ledger
     policy: Policy
     zone: ZoneInfo
-    exports: str  # where the archive lies, for people
+    exports: str = field(repr=False)  # where the archive lies, for people
     spec_is_default: bool  # the spec file in force is the one the product ships

@@ -17,7 +17,7 @@ def extract_rows(
     """Write the requested rows to the archive, with the digest that the same snapshot gives."""
     digest = None
     if request.is_complete:
-        digest = snapshot.digest(request.rows, cheapest_kind(work.spec))
+        digest = snapshot.digest(request.rows, request.digest_kind or cheapest_kind(work.spec))
     name = ExtractName(
         table=work.spec.name,
         day=work.claim.chunk.day,

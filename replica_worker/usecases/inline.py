@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from replica_worker.ledger.runs import Run
-from replica_worker.model.chunks import ChunkId, ChunkState, RunKind
+from replica_worker.model.chunks import ChunkId, RunKind
 from replica_worker.usecases.deployment import Deployment
 from replica_worker.usecases.runs import feed_run, finalize_run
 from replica_worker.usecases.work import work_on_chunk
@@ -41,8 +41,7 @@ def work_inline(
         feed_run(deployment, run_id, dispatcher)
         worked = bool(dispatcher.waiting)
         while dispatcher.waiting:
-            state = work_on_chunk(deployment, dispatcher.waiting.popleft(), worker=worker)
-            worked = worked or state is not ChunkState.PENDING
+            work_on_chunk(deployment, dispatcher.waiting.popleft(), worker=worker)
             on_progress()
         closed = finalize_run(deployment, run_id, worker=worker)
         if closed:

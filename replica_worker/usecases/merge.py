@@ -14,7 +14,9 @@ from replica_worker.errors import (
     DatabaseUnreachableError,
     DeletesRefusedError,
     MergeError,
+    ParentBehindError,
     ReplicaError,
+    RowsElsewhereError,
 )
 from replica_worker.model.digests import Digest
 from replica_worker.usecases.chunk_work import ChunkWork, Record, Replicated
@@ -52,10 +54,12 @@ def merge_staged(
     record: Record,
     *,
     expected_deletes: int,
+    may_move: bool,
 ) -> Replicated:
     """Merge, prove, record and drop the staging table, all in one transaction.
 
     Deadlocks and lock time-outs hit the transaction, not the extract: it alone is repeated.
+    `may_move`: the caller has held the lock of the table's moves since before it extracted.
     """
     started = time.monotonic()
     for attempt in Retrying(
@@ -66,6 +70,8 @@ def merge_staged(
         reraise=True,
     ):
         with attempt, work.connection.begin():
+            if not may_move:
+                _refuse_rows_elsewhere(deployment, work, chunk)
             counts = deployment.warehouse.merge(work.connection, chunk)
             if counts.deleted != expected_deletes:
                 raise MergeError(
@@ -83,6 +89,25 @@ def merge_staged(
     return done
 
 
+def _refuse_rows_elsewhere(deployment: Deployment, work: ChunkWork, chunk: StagedChunk) -> None:
+    """RowsElsewhereError if a staged row would take a row of another day's chunk.
+
+    The chunk's lock keeps others from its own days only. A row that came to another day after
+    this chunk was extracted must not be pulled back by the older copy.
+    """
+    if chunk.days is None:
+        return
+    deployment.warehouse.share_moves(work.connection, work.spec)
+    elsewhere = deployment.warehouse.count_elsewhere(work.connection, chunk)
+    if elsewhere:
+        raise RowsElsewhereError(
+            operation="merge the chunk",
+            cause=f"{elsewhere} of its rows are in the warehouse on other days",
+            next_step="It is extracted again while no other chunk of the table moves rows",
+            retryable=True,
+        )
+
+
 def _prove(deployment: Deployment, work: ChunkWork, source: Digest | None) -> None:
     """Compare the target's digest, as the transaction sees it, with the source's."""
     if source is None:
@@ -91,10 +116,12 @@ def _prove(deployment: Deployment, work: ChunkWork, source: Digest | None) -> No
     target = deployment.warehouse.digest(work.connection, rows, source.kind)
     if target == source:
         return
-    next_step = "Run `replica verify` on that day to see which rows differ"
+    kind, next_step = MergeError, "Run `replica verify` on that day to see which rows differ"
     if work.spec.day_from:
-        next_step = f"Load table {work.spec.day_from.parent} of that day first: it dates the rows"
-    raise MergeError(
+        kind = ParentBehindError
+        next_step = f"Table {work.spec.day_from.parent} of that day, which dates the rows, is "
+        next_step += "loaded again, and then this chunk"
+    raise kind(
         operation="prove the merged chunk",
         cause=f"the target would have {target.rows} rows with digest {target.hash}, "
         f"the source has {source.rows} with {source.hash}",

@@ -15,8 +15,10 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from replica_worker import __version__
-from replica_worker.errors import MigrationError
+from replica_worker.engines.interface import Side
+from replica_worker.errors import MigrationError, ReplicaError
 from replica_worker.ledger.clock import utc_now
+from replica_worker.model.specs import TableSpec
 from replica_worker.usecases.deployment import Deployment
 
 TABLES_MIGRATION = "100_create_replica_tables.sql"
@@ -29,6 +31,7 @@ class Migration:
 
     name: str
     script: str
+    table: TableSpec | None = None  # the table that it makes, where it makes just one
 
     @property
     def sha256(self) -> str:
@@ -56,6 +59,7 @@ def migrations_in_force(deployment: Deployment, folder: Path) -> list[Migration]
         Migration(
             name=f"{TABLES_MIGRATION}:{table.target_schema}.{table.target_name}",
             script=deployment.target.table_ddl(table),
+            table=table,
         )
         for table in deployment.spec.tables
     ]
@@ -81,17 +85,38 @@ def read_migrations(folder: Path) -> list[Migration]:
 
 
 def apply_migrations(deployment: Deployment, migrations: Sequence[Migration]) -> list[str]:
-    """Apply those not recorded yet, all in one transaction; the names of the applied ones."""
+    """Apply those not recorded yet, all in one transaction; the names of the applied ones.
+
+    MigrationError if another command is at it.
+    """
     table = deployment.ledger.metadata.tables[f"{deployment.spec.target_schema}.replica_migration"]
     applied = []
-    with deployment.warehouse.sql.begin() as connection:
+    lock = f"migrate {deployment.spec.target_schema}"
+    with (
+        deployment.warehouse.sql.connect() as connection,
+        deployment.warehouse.lock_chunk(connection, lock) as is_ours,
+        connection.begin(),
+    ):
+        if not is_ours:
+            raise MigrationError(
+                operation="apply the migrations",
+                cause="another command is applying them",
+                next_step="Wait for it, and try again",
+            )
         recorded = _recorded(connection, table)
-        _refuse_edited(migrations, recorded)
+        changed = [
+            migration
+            for migration in migrations
+            if recorded.get(migration.name, migration.sha256) != migration.sha256
+        ]
+        _refuse_edited(deployment, changed)
         for migration in migrations:
             if migration.name not in recorded:
                 _run(deployment, connection, migration)
                 applied.append(migration)
-        for migration in applied:
+        for migration in changed:
+            connection.execute(sa.delete(table).where(table.c.name == migration.name))
+        for migration in (*applied, *changed):
             connection.execute(
                 sa.insert(table).values(
                     name=migration.name,
@@ -109,14 +134,26 @@ def _recorded(connection: sa.Connection, table: sa.Table) -> dict[str, str]:
     return {row.name: row.sha256 for row in connection.execute(sa.select(table))}
 
 
-def _refuse_edited(migrations: Sequence[Migration], recorded: dict[str, str]) -> None:
-    for migration in migrations:
-        if recorded.get(migration.name, migration.sha256) != migration.sha256:
+def _refuse_edited(deployment: Deployment, changed: Sequence[Migration]) -> None:
+    """MigrationError for an edited file; a changed spec must fit the live table by now.
+
+    The product never alters a table: who changes a spec alters the table by a migration of
+    their own, and the next `migrate` sees that both agree.
+    """
+    for migration in changed:
+        if migration.table is None:
             raise MigrationError(
                 operation=f"apply {migration.name}",
                 cause="it was edited after it was applied to this warehouse",
                 next_step="Restore its text, and put the change into a migration of its own",
             )
+        with deployment.target.open_snapshot() as snapshot:
+            if not snapshot.require_table(migration.table, Side.WAREHOUSE):
+                raise MigrationError(
+                    operation=f"apply {migration.name}",
+                    cause="the table was made before and is gone",
+                    next_step="Remove its row from replica_migration to have it made again",
+                )
 
 
 def _run(deployment: Deployment, connection: sa.Connection, migration: Migration) -> None:
@@ -124,4 +161,10 @@ def _run(deployment: Deployment, connection: sa.Connection, migration: Migration
         deployment.target.run_script(connection, migration.script)
     except Exception as error:
         translated = deployment.target.translate_error(error, operation=f"run {migration.name}")
+        if isinstance(translated, ReplicaError) and not translated.retryable:
+            raise MigrationError(
+                operation=translated.operation,
+                cause=translated.cause,
+                next_step="Nothing was applied; correct the script or the login's rights",
+            ) from None
         raise translated from None

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from replica_worker.archive.archive import ExtractName, ExtractOrder
-from replica_worker.engines.interface import DAY_FIELD, Side, Snapshot, StagedChunk
+from replica_worker.engines.interface import Side, Snapshot, StagedChunk
 from replica_worker.model.manifest import ExtractKind
 from replica_worker.usecases.chunk_work import ChunkWork
 from replica_worker.usecases.deployment import Deployment
@@ -26,56 +26,56 @@ def stage_moved_rows(
 
     Returns how many rows are surplus, and how many of them moved. What is staged is merged, so
     a moved row takes its new day in the same transaction in which it leaves the old one. It is
-    archived under its new day.
+    archived under its new day. Memory holds the rows of one list of keys.
     """
+    warehouse, connection = deployment.warehouse, work.connection
     if not chunk.is_complete:
         return 0, 0
-    keys = deployment.warehouse.surplus_keys(work.connection, chunk)
-    work.connection.commit()
-    surplus = sum(key_list.count for key_list in keys)
-    if not keys or not work.spec.is_daily:
+    if not work.spec.is_daily:
+        surplus = warehouse.count_surplus(connection, chunk)
+        connection.commit()
         return surplus, 0
+    keys = warehouse.surplus_keys(connection, chunk)
+    connection.commit()
     moved = 0
-    found = snapshot.read_by_key(work.spec, Side.SOURCE, keys)
-    for day, rows in _by_day(found, work.claim.chunk.day):
-        name = ExtractName(
-            table=work.spec.name,
-            day=day,
-            run_id=work.claim.chunk.run_id,
-            part=f"from-{work.claim.chunk.day}.fix",
-        )
-        order = ExtractOrder(
-            name=name,
-            spec=work.spec,
-            kind=ExtractKind.FIX,
-            attempt=work.claim.attempt,
-            digest=None,
-        )
-        manifest = deployment.archive.write(order, rows)
-        moved += deployment.warehouse.load_staging(
-            work.connection,
-            work.spec,
-            chunk.staging,
-            deployment.archive.read(name, manifest),
-        )
-        work.connection.commit()
-    return surplus, moved
+    for number, key_list in enumerate(keys, start=1):
+        found = list(snapshot.read_by_key(work.spec, Side.SOURCE, [key_list]))
+        for day, rows in _by_day(found):
+            moved += _archive_and_stage(deployment, work, chunk, day, number, rows)
+    return sum(key_list.count for key_list in keys), moved
 
 
-def _by_day(
-    batches: Iterator[pa.RecordBatch], otherwise: date
-) -> Iterator[tuple[date, list[pa.RecordBatch]]]:
-    """Gather rows by the day in their last column, which is dropped.
+def _archive_and_stage(
+    deployment: Deployment,
+    work: ChunkWork,
+    chunk: StagedChunk,
+    day: date,
+    number: int,
+    rows: list[pa.RecordBatch],
+) -> int:
+    name = ExtractName(
+        table=work.spec.name,
+        day=day,
+        run_id=work.claim.chunk.run_id,
+        part=f"from-{work.claim.chunk.day}-{number}.fix",
+    )
+    order = ExtractOrder(
+        name=name, spec=work.spec, kind=ExtractKind.FIX, attempt=work.claim.attempt, digest=None
+    )
+    manifest = deployment.archive.write(order, rows)
+    staged = deployment.warehouse.load_staging(
+        work.connection, work.spec, chunk.staging, deployment.archive.read(name, manifest)
+    )
+    work.connection.commit()
+    return staged
 
-    The rows are as many as left the chunk's day since it was last loaded: few, and never more
-    than the day held. Rows without a day are filed under `otherwise`.
-    """
-    found = list(batches)
+
+def _by_day(found: list[pa.RecordBatch]) -> Iterator[tuple[date, list[pa.RecordBatch]]]:
+    """Gather rows by the day in their last column, which is dropped."""
     if not found:
         return
     rows = pa.Table.from_batches(found)
-    plain = rows.drop_columns([DAY_FIELD])
-    days = rows.column(DAY_FIELD)
-    for day in pc.unique(days).to_pylist():
-        wanted = pc.equal(days, pa.scalar(day, pa.date32())) if day else pc.is_null(days)
-        yield day or otherwise, plain.filter(wanted).to_batches()
+    last = rows.num_columns - 1  # by position: a table may have a column of DAY_FIELD's name
+    plain, days = rows.remove_column(last), rows.column(last)
+    for day in pc.unique(days):
+        yield day.as_py(), plain.filter(pc.equal(days, day)).to_batches()

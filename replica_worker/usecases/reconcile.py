@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
-from replica_worker.engines.interface import Side, Snapshot
+from replica_worker.engines.interface import Side, Snapshot, StagedChunk
 from replica_worker.errors import DeletesRefusedError, SchemaMismatchError
 from replica_worker.ledger.audit import AuditEntry
 from replica_worker.ledger.runs import RunOptions
@@ -35,15 +35,17 @@ class Comparison:
 
     source: Digest
     target: Digest
+    orphans: int = 0  # the target's rows of a child table that no parent dates: in no digest
 
     @property
     def is_equal(self) -> bool:
         """Whether the copies are proven equal."""
-        return self.source == self.target
+        return self.source == self.target and not self.orphans
 
 
 def load_chunk(deployment: Deployment, work: ChunkWork) -> ChunkState:
     """Extract, stage and merge the chunk; SKIPPED if the source does not expose its table."""
+    _require_target(deployment, work)
     with deployment.source.open_snapshot() as snapshot:
         if not _is_exposed(snapshot, work):
             return _skip(deployment, work)
@@ -56,6 +58,7 @@ def load_chunk(deployment: Deployment, work: ChunkWork) -> ChunkState:
 
 def check_chunk(deployment: Deployment, work: ChunkWork, options: RunOptions) -> ChunkState:
     """Compare the chunk's digests; repair what differs if that was asked for."""
+    _require_target(deployment, work)
     with deployment.source.open_snapshot() as snapshot:
         if not _is_exposed(snapshot, work):
             return _skip(deployment, work)
@@ -67,7 +70,8 @@ def check_chunk(deployment: Deployment, work: ChunkWork, options: RunOptions) ->
             )
         else:
             record = _recorder(deployment, work, comparison)
-            _replicate(deployment, snapshot, work, whole_chunk(work), record, comparison)
+            whole = whole_chunk(work, digest_kind=comparison.source.kind)
+            _replicate(deployment, snapshot, work, whole, record, comparison)
     return ChunkState.CHECKED
 
 
@@ -117,8 +121,49 @@ def _compare(
     kind = cheapest_kind(work.spec, deep=deep)
     source = snapshot.digest(work.source_rows, kind)
     target = deployment.warehouse.digest(work.connection, work.source_rows.on(Side.WAREHOUSE), kind)
+    orphans = 0
+    if work.spec.day_from:
+        chunk = StagedChunk(table=work.spec, staging="", days=work.days, is_complete=True)
+        present = deployment.warehouse.count_present(work.connection, chunk)
+        orphans = max(present - target.rows, 0)
     work.connection.commit()
-    return Comparison(source=source, target=target)
+    return Comparison(source=source, target=target, orphans=orphans)
+
+
+def bring_parent_on(deployment: Deployment, work: ChunkWork) -> None:
+    """Load the parent's rows of a child's day again: rows that came late date the child's.
+
+    Under the parent's own lock; if another worker has it, that worker brings them.
+    """
+    if work.spec.day_from is None:
+        return
+    parent = deployment.spec.table(work.spec.day_from.parent)
+    chunk = replace(work.claim.chunk, table=parent.name)
+    parent_work = replace(work, spec=parent, claim=replace(work.claim, chunk=chunk))
+
+    def record(connection: sa.Connection, _: Replicated) -> None:
+        deployment.ledger.chunks.require_lease(connection, work.claim)
+
+    with (
+        deployment.warehouse.lock_chunk(work.connection, parent_work.lock_name) as is_ours,
+        deployment.source.open_snapshot() as snapshot,
+    ):
+        if is_ours:
+            whole = whole_chunk(parent_work, part="again")
+            replicate_rows(deployment, snapshot, parent_work, whole, record)
+
+
+def _require_target(deployment: Deployment, work: ChunkWork) -> None:
+    """SchemaMismatchError unless the target is there and can hold what the spec says."""
+    is_there = deployment.warehouse.require_table(work.connection, work.spec)
+    work.connection.commit()
+    if not is_there:
+        raise SchemaMismatchError(
+            operation="find the target",
+            cause=f"table {work.spec.target_schema}.{work.spec.target_name} is not in the "
+            "warehouse",
+            next_step="Run `replica migrate`",
+        )
 
 
 def _is_exposed(snapshot: Snapshot, work: ChunkWork) -> bool:
@@ -159,7 +204,7 @@ def _recorder(
 
     def record(connection: sa.Connection, replicated: Replicated) -> None:
         counts = replicated.counts + (earlier or MergeCounts())
-        verdict = Verdict.REPAIRED if comparison else Verdict.MATCH
+        verdict = Verdict.REPAIRED if comparison and counts.changed else Verdict.MATCH
         source = comparison.source if comparison else replicated.digest
         target = comparison.target if comparison else replicated.digest
         if source and target:

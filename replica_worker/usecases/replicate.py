@@ -14,7 +14,7 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from replica_worker.engines.interface import Snapshot, StagedChunk
-from replica_worker.errors import ReplicaError
+from replica_worker.errors import ReplicaError, RowsElsewhereError
 from replica_worker.usecases.chunk_work import (
     ChunkWork,
     ExtractRequest,
@@ -39,18 +39,40 @@ def replicate_rows(
 ) -> Replicated:
     """Bring the requested rows over; returns when data and ledger are committed.
 
+    Rows that come from another day are brought over from a new snapshot, taken while no other
+    chunk of the table can move rows: else the older of two copies could win.
+
     Raises:
         DeletesRefusedError: more of the target's rows would go than the guard allows.
-        LeaseLostError: another attempt has the chunk by now; nothing was changed.
-        ReplicaError: anything else; nothing of the target was changed.
+        LeaseLostError: another attempt has the chunk by now.
+        ReplicaError: anything else. Whatever is raised, nothing of the target was changed.
     """
+    try:
+        return _replicate_once(deployment, snapshot, work, request, record, may_move=False)
+    except RowsElsewhereError as found:
+        _log.info("%s: %s; extracting again", work.claim.chunk, found.cause)
+    with (
+        deployment.warehouse.lock_moves(work.connection, work.spec),
+        deployment.source.open_snapshot() as newer,
+    ):
+        return _replicate_once(deployment, newer, work, request, record, may_move=True)
+
+
+def _replicate_once(
+    deployment: Deployment,
+    snapshot: Snapshot,
+    work: ChunkWork,
+    request: ExtractRequest,
+    record: Record,
+    *,
+    may_move: bool,
+) -> Replicated:
     started = time.monotonic()
     extracted = extract_rows(deployment, snapshot, work, request)
     staged_from = time.monotonic()
-    staging = staging_name(work.claim, request.part)
     chunk = StagedChunk(
         table=work.spec,
-        staging=staging,
+        staging=staging_name(work.claim, work.spec, request.part),
         days=work.days,
         is_complete=request.is_complete,
     )
@@ -66,9 +88,10 @@ def replicate_rows(
             replace(extracted, moved=moved, seconds=seconds),
             record,
             expected_deletes=surplus - moved,
+            may_move=may_move,
         )
     except BaseException:
-        _drop_staging_quietly(deployment, work, staging)
+        _drop_staging_quietly(deployment, work, chunk.staging)
         raise
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Protocol
 
@@ -17,7 +17,8 @@ from replica_worker.ledger.runs import Run, RunOptions, new_run_id
 from replica_worker.model.chunks import Action, ChunkId, ChunkState, Plan, RunKind
 from replica_worker.model.days import DayRange
 from replica_worker.model.plan import plan_backfill, plan_check_fixes, plan_nightly
-from replica_worker.usecases.chunk_work import staging_name
+from replica_worker.model.specs import TableSpec
+from replica_worker.usecases.chunk_work import staging_name, staging_prefix
 from replica_worker.usecases.deployment import Deployment
 from replica_worker.usecases.leases import LeaseKeeper
 from replica_worker.usecases.work import work_on_chunk
@@ -111,20 +112,28 @@ def finalize_run(deployment: Deployment, run_id: str, *, worker: str) -> Run | N
 
 
 def _check_fixes_of(deployment: Deployment, run_id: str, worker: str) -> None:
-    """Do the checks that a nightly run left to its finalizer, in order."""
+    """Do the checks that a nightly run left to its finalizer, wave by wave."""
+    put_off_wave: int | None = None
     for row in deployment.ledger.chunks.of_run(
         run_id, states=[ChunkState.PENDING, ChunkState.QUEUED, ChunkState.RUNNING]
     ):
-        if row.action is Action.CHECK:
-            work_on_chunk(deployment, row.chunk, worker=worker)
+        if row.action is not Action.CHECK:
+            continue
+        if put_off_wave is not None and row.wave > put_off_wave:
+            return
+        state = work_on_chunk(deployment, row.chunk, worker=worker)
+        if state is None or not state.is_final:
+            put_off_wave = row.wave
 
 
-def sweep(deployment: Deployment, dispatcher: Dispatcher, *, worker: str) -> int:
+def sweep(
+    deployment: Deployment, dispatcher: Dispatcher, *, close: Callable[[str, RunKind], object]
+) -> int:
     """One round of housekeeping; the number of runs that are still open.
 
     Brings back what was lost, hands out what is pending, closes what is finished, and clears
     away staging tables and temp files of attempts that are over. Harmless at any time, and by
-    any number of sweepers at once.
+    any number of sweepers at once. `close` closes a run that is ripe for it, or has it closed.
     """
     policy = deployment.policy
     run_ids = deployment.ledger.runs.open_ids()
@@ -142,7 +151,9 @@ def sweep(deployment: Deployment, dispatcher: Dispatcher, *, worker: str) -> int
                 counts.lost,
             )
         feed_run(deployment, run_id, dispatcher)
-        finalize_run(deployment, run_id, worker=worker)
+        kind = deployment.ledger.runs.find(run_id).kind
+        if not deployment.ledger.chunks.has_open(run_id, actions=_fed_actions(kind)):
+            close(run_id, kind)
     sweep_leftovers(deployment)
     return len(deployment.ledger.runs.open_ids()) if run_ids else 0
 
@@ -153,10 +164,15 @@ def sweep_leftovers(deployment: Deployment) -> int:
     dropped = 0
     with warehouse.sql.connect() as connection:
         # Listed before the living attempts are read: a table made since then is not listed.
-        names = warehouse.list_staging(connection)
+        ours = staging_prefix(deployment.spec.target_schema)
+        names = [name for name in warehouse.list_staging(connection) if name.startswith(ours)]
         connection.commit()
-        living = deployment.ledger.chunks.live_attempts() if names else set()
-        prefixes = tuple(staging_name(claim) for claim in living)
+        living = deployment.ledger.chunks.live_attempts() if names else []
+        prefixes = tuple(
+            staging_name(claim, spec)
+            for claim in living
+            for spec in _with_parent(deployment, claim.chunk.table)
+        )
         for name in names:
             if prefixes and name.startswith(prefixes):
                 continue
@@ -170,3 +186,10 @@ def sweep_leftovers(deployment: Deployment) -> int:
     return dropped + deployment.archive.sweep_leftovers(
         older_than_seconds=_LEFTOVER_SECONDS, now=time.time()
     )
+
+
+def _with_parent(deployment: Deployment, table: str) -> list[TableSpec]:
+    """The table's spec and its parent's, whose rows a child's attempt may load too."""
+    specs = [spec for spec in deployment.spec.tables if spec.name == table]
+    parents = [spec.day_from.parent for spec in specs if spec.day_from]
+    return specs + [spec for spec in deployment.spec.tables if spec.name in parents]

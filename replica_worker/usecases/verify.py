@@ -7,6 +7,7 @@ reported is which rows differ, not only that some do.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -26,7 +27,7 @@ from replica_worker.usecases.deployment import Deployment
 class RowDifference:
     """A row that is not the same on both sides."""
 
-    key: str  # as JSON
+    key: str  # a JSON object of the key's columns, all text
     what: str  # "missing in the warehouse", "only in the warehouse", "differs"
 
 
@@ -35,11 +36,12 @@ class ChunkProof:
     """What was found of one chunk."""
 
     table: str
-    day: date | None  # None: the whole table
+    day: date | None  # None: the whole table, or of a daily table the rows of no day
     source: Digest | None  # None: the source does not expose the table
     target: Digest | None
     differences: tuple[RowDifference, ...] = ()  # the first of them
     difference_count: int = 0
+    dateless: bool = False  # stands for a daily table's rows of no day
 
     @property
     def is_equal(self) -> bool:
@@ -68,12 +70,14 @@ def verify_range(
                     table=spec, side=Side.SOURCE, days=DayRange.one(day) if day else None
                 )
                 yield _compare_chunk(source, target, rows, day, most_differences)
+            if spec.is_daily:
+                yield _find_dateless(target, spec, most_differences)
 
 
 def count_chunks(deployment: Deployment, *, tables: Sequence[str], days: DayRange) -> int:
     """How many chunks a verification of the range compares."""
     specs = deployment.spec.select(tables)
-    return sum(len(days) if spec.is_daily else 1 for spec in specs)
+    return sum(len(days) + 1 if spec.is_daily else 1 for spec in specs)
 
 
 def _is_comparable(spec: TableSpec, source: Snapshot, target: Snapshot) -> bool:
@@ -100,31 +104,65 @@ def _compare_chunk(
         source.digest(rows, DigestKind.CONTENT),
         target.digest(ours, DigestKind.CONTENT),
     )
-    differences: list[RowDifference] = []
+    differences: tuple[RowDifference, ...] = ()
+    count = 0
     if digests[0] != digests[1]:
-        differences = _differing_rows(source, target, rows)
+        differences, count = _differing_rows(source, target, rows, most)
     return ChunkProof(
         table=rows.table.name,
         day=day,
         source=digests[0],
         target=digests[1],
-        differences=tuple(differences[:most]),
-        difference_count=len(differences),
+        differences=differences,
+        difference_count=count,
     )
 
 
-def _differing_rows(source: Snapshot, target: Snapshot, rows: RowSelection) -> list[RowDifference]:
-    """Join keys and hashes of both sides; only the rows that differ become Python objects."""
+def _differing_rows(
+    source: Snapshot, target: Snapshot, rows: RowSelection, most: int
+) -> tuple[tuple[RowDifference, ...], int]:
+    """The first rows that differ, and how many do: keys and hashes joined in Arrow."""
     theirs = _hashes(source, rows).rename_columns(["key", "source_hash"])
     ours = _hashes(target, rows.on(Side.WAREHOUSE)).rename_columns(["key", "target_hash"])
     joined = theirs.join(ours, keys="key", join_type="full outer")
     differing = joined.filter(
         pc.fill_null(pc.not_equal(joined["source_hash"], joined["target_hash"]), True)
     ).sort_by("key")
-    return [
-        RowDifference(key=row["key"], what=_what(row["source_hash"], row["target_hash"]))
-        for row in differing.to_pylist()
-    ]
+    first = tuple(
+        RowDifference(
+            key=_named(rows.table, row["key"]),
+            what=_what(row["source_hash"], row["target_hash"]),
+        )
+        for row in differing.slice(0, most).to_pylist()
+    )
+    return first, differing.num_rows
+
+
+def _named(table: TableSpec, key: str) -> str:
+    """The key with its columns' names in place of k0, k1…"""
+    members = json.loads(key)
+    return json.dumps(
+        {name: members[f"k{index}"] for index, name in enumerate(table.key)}, ensure_ascii=False
+    )
+
+
+def _find_dateless(target: Snapshot, spec: TableSpec, most: int) -> ChunkProof:
+    """The warehouse's rows of no day, of which there should be none: no chunk replicates them."""
+    rows = RowSelection(table=spec, side=Side.WAREHOUSE, dateless=True)
+    digest = target.digest(rows, DigestKind.CONTENT)
+    keys = _hashes(target, rows).slice(0, most).column("key").to_pylist() if digest.rows else []
+    return ChunkProof(
+        table=spec.name,
+        day=None,
+        source=Digest.from_sums(kind=DigestKind.CONTENT, rows=0, high=0, low=0),
+        target=digest,
+        differences=tuple(
+            RowDifference(key=_named(spec, key), what="only in the warehouse, without a day")
+            for key in keys
+        ),
+        difference_count=digest.rows,
+        dateless=True,
+    )
 
 
 def _hashes(snapshot: Snapshot, rows: RowSelection) -> pa.Table:

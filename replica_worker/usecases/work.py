@@ -15,19 +15,23 @@ import sqlalchemy as sa
 
 from replica_worker.errors import (
     ChunkBusyError,
+    DatabaseUnreachableError,
     DeletesRefusedError,
     LeaseLostError,
+    ParentBehindError,
     ReplicaError,
 )
 from replica_worker.ledger.chunks import Claim
+from replica_worker.ledger.runs import RunOptions
 from replica_worker.model.chunks import Action, ChunkId, ChunkState
 from replica_worker.usecases.chunk_work import ChunkWork
 from replica_worker.usecases.deployment import Deployment, Policy
 from replica_worker.usecases.leases import LeaseKeeper
-from replica_worker.usecases.reconcile import check_chunk, load_chunk
+from replica_worker.usecases.reconcile import bring_parent_on, check_chunk, load_chunk
 
 _log = logging.getLogger(__name__)
 _BUSY_DELAY_SECONDS = 3
+_MOST_DOUBLINGS = 32
 
 
 def work_on_chunk(deployment: Deployment, chunk: ChunkId, *, worker: str) -> ChunkState | None:
@@ -66,24 +70,32 @@ def _do(deployment: Deployment, claim: Claim) -> ChunkState:
     chunk = claim.chunk
     spec = deployment.spec.table(chunk.table)
     options = deployment.ledger.runs.find(chunk.run_id).options
-    # A whole table has one lock whatever the day it is asked for as of.
-    lock = f"{spec.target_schema}.{spec.target_name}|{chunk.day if spec.is_daily else 'all'}"
-    with (
-        deployment.warehouse.sql.connect() as connection,
-        deployment.warehouse.lock_chunk(connection, lock) as is_ours,
-    ):
-        if not is_ours:
-            raise ChunkBusyError(
-                operation="lock the chunk",
-                cause="another run is at it",
-                next_step="It is tried again",
-                retryable=True,
-                chunk=str(chunk),
-            )
+    with deployment.warehouse.sql.connect() as connection:
         work = ChunkWork(claim=claim, spec=spec, connection=connection)
-        if claim.action is Action.LOAD:
+        with deployment.warehouse.lock_chunk(connection, work.lock_name) as is_ours:
+            if not is_ours:
+                raise _busy(chunk)
+            return _load_or_check(deployment, work, options)
+
+
+def _busy(chunk: ChunkId) -> ChunkBusyError:
+    return ChunkBusyError(
+        operation="lock the chunk",
+        cause="another run is at it",
+        next_step="It is tried again",
+        retryable=True,
+        chunk=str(chunk),
+    )
+
+
+def _load_or_check(deployment: Deployment, work: ChunkWork, options: RunOptions) -> ChunkState:
+    try:
+        if work.claim.action is Action.LOAD:
             return load_chunk(deployment, work)
         return check_chunk(deployment, work, options)
+    except ParentBehindError:
+        bring_parent_on(deployment, work)
+        raise
 
 
 def _classified(deployment: Deployment, error: Exception) -> ReplicaError:
@@ -106,13 +118,16 @@ def _settle(deployment: Deployment, claim: Claim, error: ReplicaError) -> ChunkS
     """Give the chunk back or fail it, as the error says."""
     policy = deployment.policy
     message = str(error.on_chunk(str(claim.chunk)))
-    failures = claim.failures + 1
+    # A database that is away is no fault of the chunk: its tries are counted apart, and last.
+    is_outage = isinstance(error, DatabaseUnreachableError)
+    tries = claim.attempt if is_outage else claim.failures + 1
+    is_worth_a_try = tries < (policy.most_outage_tries if is_outage else policy.most_attempts)
     try:
-        if error.retryable and failures < policy.most_attempts:
-            delay = _delay(policy, failures, random.random)
+        if error.retryable and is_worth_a_try:
+            delay = _delay(policy, tries, random.random)
             _log.info("%s Tried again in %.0f s.", message, delay)
             deployment.ledger.chunks.give_back(
-                claim, after_seconds=delay, error=message, is_failure=True
+                claim, after_seconds=delay, error=message, is_failure=not is_outage
             )
             return ChunkState.PENDING
         _log.error("%s", message)
@@ -127,8 +142,8 @@ def _settle(deployment: Deployment, claim: Claim, error: ReplicaError) -> ChunkS
     return ChunkState.FAILED
 
 
-def _delay(policy: Policy, failures: int, chance: Callable[[], float]) -> float:
+def _delay(policy: Policy, tries: int, chance: Callable[[], float]) -> float:
     """Doubling from the first delay, with half of it left to chance so that crowds disperse."""
-    doubled = math.ldexp(policy.first_delay_seconds, failures - 1)
+    doubled = math.ldexp(policy.first_delay_seconds, min(tries, _MOST_DOUBLINGS) - 1)
     longest = min(doubled, policy.longest_delay_seconds)
     return longest * (0.5 + chance() / 2)
