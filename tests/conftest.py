@@ -1,0 +1,84 @@
+"""One pair of real servers per test session; fresh databases, deployments and replicas over it.
+
+With `pytest -n`, every worker process is a session and has a pair of its own.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # for `support`
+
+from support.databases import Databases, Site
+from support.replica import Replica, open_deployment, open_replica
+
+from replica_worker.embedded import EmbeddedStack
+from replica_worker.usecases.deployment import Deployment
+
+hypothesis.settings.register_profile(
+    "repeatable",
+    derandomize=True,  # every run of the suite tries the same examples
+    deadline=None,  # a busy machine is no failure
+    database=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("repeatable")
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[EmbeddedStack]:
+    """The session's PostgreSQL and Valkey, in a home that is removed whatever happens."""
+    # The account that runs PostgreSQL must pass through; pytest's own folders are private.
+    folder = Path(tempfile.mkdtemp(prefix="replica-tests-"))
+    folder.chmod(0o711)
+    try:
+        with EmbeddedStack.open(folder / "home", remove_on_close=True) as running:
+            yield running
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def databases(stack: EmbeddedStack) -> Databases:
+    """Lends pairs of empty databases for as long as a `with` block lasts."""
+    return Databases(stack)
+
+
+@pytest.fixture
+def site(databases: Databases) -> Iterator[Site]:
+    """An empty source and an empty warehouse of the test's own."""
+    with databases.lend() as lent:
+        yield lent
+
+
+@pytest.fixture
+def make_deployment(site: Site, tmp_path: Path) -> Iterator[Callable[..., Deployment]]:
+    """Make deployments over the site: `make_deployment(spec_text, lease=5)`; not migrated."""
+    with ExitStack() as cleanup:
+
+        def make(text: str, **settings: Any) -> Deployment:
+            deployment = open_deployment(site, tmp_path, text, **settings)
+            cleanup.callback(deployment.warehouse.sql.dispose)
+            return deployment
+
+        yield make
+
+
+@pytest.fixture
+def make_replica(site: Site, tmp_path: Path) -> Iterator[Callable[..., Replica]]:
+    """Make replicas over the site: `make_replica(spec_text)`; the warehouse is migrated."""
+    with ExitStack() as cleanup:
+
+        def make(text: str, **settings: Any) -> Replica:
+            return cleanup.enter_context(open_replica(site, tmp_path, text, **settings))
+
+        yield make

@@ -1,0 +1,18 @@
+"""A bench for every engine that the engine tests run on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.databases import Site
+from support.engines import BENCHES, ZONE, Bench
+
+
+@pytest.fixture(params=sorted(BENCHES))
+def bench(request: pytest.FixtureRequest, site: Site, tmp_path: Path) -> Iterator[Bench]:
+    with BENCHES[request.param](site, ZONE) as dialect:
+        made = Bench(dialect, tmp_path)
+        yield made
+        made.close()

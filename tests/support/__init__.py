@@ -1,0 +1,1 @@
+"""What several tests share: isolated databases, a deployment over them, spec texts."""
