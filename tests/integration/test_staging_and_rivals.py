@@ -161,6 +161,21 @@ def test_chunk_that_another_session_is_at_waits_its_turn(replica: Replica) -> No
     assert replica.outcome_of(rival).counts == (0, 0, 0)
 
 
+def test_older_copy_of_a_row_does_not_take_it_back_from_its_new_day(replica: Replica) -> None:
+    """After this chunk was extracted the row moves at the source, and its new day is copied."""
+    chunk = chunk_of(replica)
+    with ThreadPoolExecutor(1) as pool:
+        with replica.target.transaction():
+            replica.at_target('LOCK TABLE dbo."SALES" IN ACCESS EXCLUSIVE MODE')
+            older = pool.submit(replica.work, chunk)
+            wait_until(lambda: is_waiting_for_a_lock(replica), "the worker has extracted")
+            move = ' SET "DAY" = %s, "NOTE" = %s WHERE "ID" = 1'
+            replica.at_source(f'UPDATE "COM_5013"."SALES" {move}', NEXT_DAY, "newer")
+            replica.at_target('INSERT INTO dbo."SALES" VALUES (1, %s, 1, %s)', NEXT_DAY, "newer")
+        assert older.result() is ChunkState.MERGED
+    assert replica.target_rows("SALES") == replica.source_rows("SALES")
+
+
 def test_merges_of_many_days_at_once_give_the_right_rows(replica: Replica) -> None:
     """Rows move in a ring of days, so that every merge touches what its neighbours touch."""
     days = [DAY + n * ONE_DAY for n in range(4)]

@@ -18,7 +18,9 @@ PASSES_ENVIRONMENT_ON = {"demo/stage.py"}  # to the programs that it starts
 
 def check_contracts(folder: Path) -> subprocess.CompletedProcess[str]:
     """Run import-linter over the package in the folder, by the contracts there."""
-    command = "from importlinter.cli import lint_imports; raise SystemExit(lint_imports())"
+    command = (
+        "from importlinter.cli import lint_imports; raise SystemExit(lint_imports(no_cache=True))"
+    )
     return subprocess.run(
         [sys.executable, "-c", f"import sys; sys.path.insert(0, '.'); {command}"],
         cwd=folder,
