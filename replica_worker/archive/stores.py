@@ -28,6 +28,8 @@ _ADVICE = {
     errno.EDQUOT: ("Raise the quota of the exports folder; the work goes on then", True),
     errno.EACCES: ("Give this user the right to write to the exports folder", False),
     errno.EPERM: ("Give this user the right to write to the exports folder", False),
+    errno.ENAMETOOLONG: ("Give the table a shorter name in the spec file", False),
+    errno.ENOTDIR: ("Set REPLICA_EXPORTS to a folder; a file is in its way", False),
     errno.EROFS: ("Mount the exports folder writable, or set REPLICA_EXPORTS elsewhere", False),
 }
 

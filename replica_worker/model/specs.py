@@ -23,6 +23,9 @@ SQL_TYPE_FIELD = b"sql_type"
 """Key of the Arrow field metadata that carries a column's SQL type."""
 
 _LONGEST_IDENTIFIER = 128  # SQL Server's sysname
+_OUR_OWN_TABLES = frozenset(
+    {"replica_run_history", "etl_progress", "dimension_refresh_audit", "replica_migration"}
+)
 _INCOMPARABLE = frozenset({"text", "ntext", "image", "xml"})
 
 Identifier = Annotated[
@@ -229,6 +232,12 @@ def _build(document: _SpecDocument) -> ReplicaSpec:
     _refuse_doubles(
         (table.target_name or table.name for table in document.tables), "target_name", "the file"
     )
+    for table in document.tables:
+        if (table.target_name or table.name).lower() in _OUR_OWN_TABLES:
+            raise ValueError(
+                f"table {table.name}: the warehouse has a metadata table of that name; "
+                "give it another target_name"
+            )
     documents = {table.name: table for table in document.tables}
     return ReplicaSpec(
         source_schema=document.source_schema,

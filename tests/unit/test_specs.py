@@ -238,3 +238,9 @@ def test_shipped_spec_file_is_usable_and_keeps_passwords_at_the_source() -> None
     assert len(spec.tables) == 9
     names = {f"{table.name}.{name}" for table in spec.tables for name in table.column_names}
     assert not [name for name in names if "PASSWORD" in name.upper()]
+
+
+@pytest.mark.parametrize("name", ["etl_progress", "REPLICA_RUN_HISTORY"])
+def test_metadata_table_s_name_is_no_target_name(name: str) -> None:
+    with pytest.raises(SpecError, match=f"table {name}: .*another target_name"):
+        parse_specs(spec_text({**SALES, "name": name}), origin="spec.json")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.dialects import postgresql
@@ -72,11 +74,19 @@ def _indexed(table: TableSpec) -> list[tuple[str, ...]]:
 
 
 def _index(table: TableSpec, name: sql.Composable, columns: tuple[str, ...]) -> sql.Composable:
-    index_name = f"ix_{table.target_name}__{'_'.join(columns)}"
-    shortened = index_name.encode()[:_LONGEST_NAME].decode(errors="ignore")
+    index_name = _shortened(f"ix_{table.target_name}__{'_'.join(columns)}")
     return sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} ({});").format(
-        sql.Identifier(shortened), name, sql.SQL(", ").join(map(sql.Identifier, columns))
+        sql.Identifier(index_name), name, sql.SQL(", ").join(map(sql.Identifier, columns))
     )
+
+
+def _shortened(name: str) -> str:
+    """The name, cut to what PostgreSQL takes; what was cut still tells names apart."""
+    if len(name.encode()) <= _LONGEST_NAME:
+        return name
+    tail = f"_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    head = name.encode()[: _LONGEST_NAME - len(tail)].decode(errors="ignore")
+    return f"{head}{tail}"
 
 
 def _refuse_long_names(table: TableSpec) -> None:
