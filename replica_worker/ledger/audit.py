@@ -72,7 +72,7 @@ class Audit:
                 rows_inserted=entry.counts.inserted,
                 rows_updated=entry.counts.updated,
                 rows_deleted=entry.counts.deleted,
-                note=entry.note,
+                note=entry.note or sa.null(),
                 checked_at=utc_now(),
             )
         )

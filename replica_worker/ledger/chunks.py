@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from replica_worker.errors import LeaseLostError
 from replica_worker.ledger.clock import utc_now
+from replica_worker.ledger.nulls import spell_nulls
 from replica_worker.model.chunks import OPEN_STATES, Action, ChunkId, ChunkState, RunStatus
 from replica_worker.model.days import DayRange
 from replica_worker.model.digests import Verdict
@@ -154,7 +155,7 @@ class Chunks:
                 lease_until=utc_now(lease_seconds),
                 worker=worker,
                 started_at=utc_now(),
-                finished_at=None,
+                finished_at=sa.null(),
             )
         )
         with self._engine.begin() as connection:
@@ -195,7 +196,7 @@ class Chunks:
 
     def _update_ours(self, connection: sa.Connection, claim: Claim, values: dict[str, Any]) -> None:
         updated = connection.execute(
-            sa.update(self._chunks).where(self._is_ours(claim)).values(values)
+            sa.update(self._chunks).where(self._is_ours(claim)).values(spell_nulls(values))
         )
         if updated.rowcount != 1:
             raise LeaseLostError(
@@ -220,11 +221,11 @@ class Chunks:
                 .where(self._is_ours(claim))
                 .values(
                     state=ChunkState.PENDING,
-                    lease_until=None,
-                    worker=None,
+                    lease_until=sa.null(),
+                    worker=sa.null(),
                     not_before=utc_now(after_seconds),
                     failures=self._chunks.c.failures + (1 if is_failure else 0),
-                    error=error,
+                    error=sa.null() if error is None else error,
                 )
             )
 
@@ -253,13 +254,13 @@ class Chunks:
                 .values(
                     state=ChunkState.FAILED,
                     failures=chunks.c.failures + 1,
-                    lease_until=None,
+                    lease_until=sa.null(),
                     finished_at=utc_now(),
                     error=f"it failed {most_attempts} times, and at last its worker died or "
                     "stalled; look into the worker's log and memory",
                 )
             )
-            returned = {"state": ChunkState.PENDING, "lease_until": None, "worker": None}
+            returned = {"state": ChunkState.PENDING, "lease_until": sa.null(), "worker": sa.null()}
             died = {**returned, "failures": chunks.c.failures + 1}
             counts = [
                 connection.execute(sa.update(chunks).where(condition).values(values)).rowcount
@@ -296,7 +297,7 @@ class Chunks:
         statement = (
             sa.update(chunks)
             .where(chunks.c.run_id == run_id, chunks.c.state.in_(OPEN_STATES))
-            .values(state=ChunkState.CANCELLED, lease_until=None, finished_at=utc_now())
+            .values(state=ChunkState.CANCELLED, lease_until=sa.null(), finished_at=utc_now())
         )
         with self._engine.begin() as connection:
             return connection.execute(statement).rowcount

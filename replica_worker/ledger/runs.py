@@ -187,7 +187,7 @@ class Runs:
         statement = (
             sa.update(self._runs)
             .where(self._runs.c.run_id == run_id, self._runs.c.finalizer == finalizer)
-            .values(finalizer=None, finalizer_until=None)
+            .values(finalizer=sa.null(), finalizer_until=sa.null())
         )
         with self._engine.begin() as connection:
             connection.execute(statement)
@@ -217,7 +217,7 @@ class Runs:
                     rows_inserted=totals.rows_inserted,
                     rows_updated=totals.rows_updated,
                     rows_deleted=totals.rows_deleted,
-                    error=totals.first_error,
+                    error=totals.first_error or sa.null(),
                 )
             ).rowcount
         return self.find(run_id) if closed else None
