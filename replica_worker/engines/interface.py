@@ -86,6 +86,8 @@ class ConnectionOptions:
     statement_timeout: timedelta
     batch_bytes: int  # about how much of a result is held in memory at once
     read_only: bool  # the source: open every session as one that cannot write
+    max_dop: int = 0  # processors one read may use (SQL Server); 0: as the server likes
+    merge_style: str = "merge"  # or "upsert", for servers or people without MERGE (SQL Server)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +123,7 @@ class Snapshot(Protocol):
         ...
 
     def row_hashes(self, selection: RowSelection) -> Iterator[pa.RecordBatch]:
-        """(`key` as JSON text, content `hash` as 32 hexadecimal digits) of each selected row."""
+        """(`key` as JSON text, content `hash` as text) of each selected row."""
         ...
 
 

@@ -1,0 +1,93 @@
+"""CREATE statements for target tables and metadata tables, as re-runnable T-SQL."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mssql
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from replica_worker.engines.interface import STAGING_SCHEMA
+from replica_worker.engines.sqlserver.fragments import compose, quote
+from replica_worker.engines.sqlserver.types import EXACT_COLLATION, strategy_for
+from replica_worker.model.specs import ColumnSpec, TableSpec
+
+_GO = "\nGO\n"
+_LONGEST_NAME = 128
+
+
+def table_ddl(table: TableSpec) -> str:
+    """CREATE TABLE, primary key, and the index that finds a day's rows."""
+    lines = [_column_line(table, column) for column in table.columns]
+    keys = ", ".join(str(quote(name)) for name in table.key)
+    name = quote(table.target_schema, table.target_name)
+    create = (
+        f"IF OBJECT_ID(N'{_literal(str(name))}', N'U') IS NULL\n"
+        f"CREATE TABLE {name} (\n    "
+        + ",\n    ".join(lines)
+        + f",\n    CONSTRAINT {quote(_short(f'pk_{table.target_name}'))} PRIMARY KEY ({keys})\n);"
+    )
+    parts = [_schema(table.target_schema), create]
+    parts += [_index(table, columns) for columns in _indexed(table)]
+    return _GO.join(parts) + _GO
+
+
+def metadata_ddl(metadata: sa.MetaData, schema: str) -> str:
+    """The metadata tables in `schema`, and the schema of the staging tables."""
+    dialect = mssql.dialect()  # type: ignore[no-untyped-call]
+    parts = [_schema(schema), _schema(STAGING_SCHEMA)]
+    for table in metadata.sorted_tables:
+        name = quote(schema, table.name)
+        made = str(CreateTable(table).compile(dialect=dialect)).strip()
+        made = "\n".join(line.rstrip() for line in made.splitlines())
+        parts.append(f"IF OBJECT_ID(N'{_literal(str(name))}', N'U') IS NULL\n{made};")
+        for index in sorted(table.indexes, key=lambda index: str(index.name)):
+            made = str(CreateIndex(index).compile(dialect=dialect))
+            parts.append(_unless_index(str(name), str(index.name), f"{made};"))
+    return _GO.join(parts) + _GO
+
+
+def _schema(name: str) -> str:
+    """CREATE SCHEMA must be alone in its batch, so it is run as text."""
+    create = _literal(f"CREATE SCHEMA {quote(name)}")
+    return f"IF SCHEMA_ID(N'{_literal(name)}') IS NULL\n    EXEC (N'{create}');"
+
+
+def _column_line(table: TableSpec, column: ColumnSpec) -> str:
+    """Key texts compare by code point: keys may differ by case alone."""
+    is_exact = column.name in table.key and column.type.is_text
+    collation = f" COLLATE {EXACT_COLLATION}" if is_exact else ""
+    null = "NULL" if column.nullable else "NOT NULL"
+    return f"{quote(column.name)} {strategy_for(column.type).stored_as}{collation} {null}"
+
+
+def _indexed(table: TableSpec) -> list[tuple[str, ...]]:
+    """Column lists worth an index: the day, a child's parent key, the rowversion watermark."""
+    if table.day_column:
+        return [(table.day_column,)]
+    if table.day_from:
+        return [tuple(child for child, _ in table.day_from.on)]
+    return [(table.rowversion,)] if table.rowversion else []
+
+
+def _index(table: TableSpec, columns: tuple[str, ...]) -> str:
+    name = _short(f"ix_{table.target_name}__{'_'.join(columns)}")
+    on = quote(table.target_schema, table.target_name)
+    listed = ", ".join(str(quote(column)) for column in columns)
+    return _unless_index(str(on), name, f"CREATE INDEX {quote(name)} ON {on} ({listed});")
+
+
+def _unless_index(table: str, index: str, create: str) -> str:
+    found = compose(
+        "SELECT 1 FROM sys.indexes WHERE object_id = OBJECT_ID(N'{table}') AND name = N'{index}'",
+        table=_literal(table),
+        index=_literal(index),
+    )
+    return f"IF NOT EXISTS ({found})\n{create}"
+
+
+def _literal(text: str) -> str:
+    return text.replace("'", "''")
+
+
+def _short(name: str) -> str:
+    return name[:_LONGEST_NAME]

@@ -1,0 +1,57 @@
+"""The SQL Server engine as a whole: implements `interface.Engine` from this folder's parts."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+import sqlalchemy as sa
+
+from replica_worker.engines.interface import ConnectionOptions, Snapshot, Warehouse
+from replica_worker.engines.sqlserver import ddl
+from replica_worker.engines.sqlserver.batches import split_batches
+from replica_worker.engines.sqlserver.errors import translate
+from replica_worker.engines.sqlserver.snapshot import open_snapshot
+from replica_worker.engines.sqlserver.warehouse import SqlServerWarehouse
+from replica_worker.model.specs import TableSpec
+
+
+class SqlServerEngine:
+    """SQL Server 2019 and later, and Azure SQL, over one URL."""
+
+    dialect = "mssql"
+
+    def __init__(self, options: ConnectionOptions) -> None:
+        self._options = options
+
+    def open_snapshot(self) -> AbstractContextManager[Snapshot]:
+        """Connect and open a read-only snapshot; closed without a trace."""
+        return open_snapshot(self._options)
+
+    def open_warehouse(self) -> Warehouse:
+        """The writing side; connects lazily."""
+        return SqlServerWarehouse(self._options)
+
+    def table_ddl(self, table: TableSpec) -> str:
+        """Re-runnable statements that make the target table, its key and its indexes."""
+        return ddl.table_ddl(table)
+
+    def metadata_ddl(self, metadata: sa.MetaData, schema: str) -> str:
+        """Re-runnable statements that make the metadata tables and the staging schema."""
+        return ddl.metadata_ddl(metadata, schema)
+
+    def run_script(self, connection: sa.Connection, script: str) -> None:
+        """Run a migration's batches, one after the other, in the connection's transaction."""
+        if not connection.in_transaction():
+            connection.begin()
+        driver: Any = connection.connection.driver_connection
+        for batch in split_batches(script):
+            cursor = driver.cursor()
+            try:
+                cursor.execute(batch)
+            finally:
+                cursor.close()
+
+    def translate_error(self, error: Exception, *, operation: str) -> Exception:
+        """The ReplicaError that a driver's error means; other errors come back as they are."""
+        return translate(error, operation=operation)

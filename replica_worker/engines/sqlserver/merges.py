@@ -1,0 +1,319 @@
+"""The statements that stage and merge.
+
+Two ways by setting: `merge` (one MERGE … WITH (HOLDLOCK), ON the key only) and `upsert` (UPDATE,
+then INSERT), for those who distrust MERGE and for servers that lack it. Both come after the same
+DELETE … NOT EXISTS over the chunk's day, and both compare null-safe and exactly: text by code
+point with its blanks, floats and offsets by what they are, not by what they equal.
+"""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+from replica_worker.engines.interface import STAGING_SCHEMA, RowSelection, Side, StagedChunk
+from replica_worker.engines.sqlserver.fragments import (
+    Fragment,
+    column_of,
+    compose,
+    join,
+    quote,
+)
+from replica_worker.engines.sqlserver.statements import (
+    KEYS_PER_LIST,
+    join_parent,
+    key_as_json,
+    outside_days,
+    rows_of,
+)
+from replica_worker.engines.sqlserver.types import strategy_for
+from replica_worker.model.specs import ColumnSpec, TableSpec
+
+_COMMA_LINE = ",\n              "
+
+
+# ---------------------------------------------------------------- staging
+
+
+def staged_names(table: TableSpec) -> list[str]:
+    """Names of the staging table's columns: c0, c1… in the spec's order.
+
+    Bulk copy maps by name and compares to the letter; these survive any collation and quoting.
+    """
+    return [f"c{index}" for index in range(len(table.columns))]
+
+
+def create_staging(table: TableSpec, staging: str) -> Fragment:
+    """A heap without key or index: the fastest thing to load."""
+    return compose(
+        "CREATE TABLE {name} (\n       {columns}\n)",
+        name=quote(STAGING_SCHEMA, staging),
+        columns=join(
+            ",\n       ",
+            (
+                compose(
+                    "{name} {type} NULL",
+                    name=quote(name),
+                    type=strategy_for(column.type).staged_as,
+                )
+                for name, column in zip(staged_names(table), table.columns, strict=True)
+            ),
+        ),
+    )
+
+
+def drop_staging(staging: str) -> Fragment:
+    """Drop a staging table if it is there."""
+    return compose("DROP TABLE IF EXISTS {name}", name=quote(STAGING_SCHEMA, staging))
+
+
+LIST_STAGING = Fragment(
+    """
+    SELECT t.name
+      FROM sys.tables t
+      JOIN sys.schemas s ON s.schema_id = t.schema_id
+     WHERE s.name = ?
+    """,
+    (STAGING_SCHEMA,),
+)
+
+
+# ---------------------------------------------------------------- what the merge would do
+
+
+def list_surplus_keys(chunk: StagedChunk, zone: ZoneInfo) -> Fragment:
+    """Keys of the target's rows of the chunk that are not staged, in JSON lists."""
+    return compose(
+        """
+        SELECT CONCAT(N'[', STRING_AGG(CAST(surplus.[key] AS nvarchar(max)), N','), N']') AS keys,
+               COUNT_BIG(*) AS size
+          FROM (SELECT {key} AS [key],
+                       (ROW_NUMBER() OVER (ORDER BY (SELECT NULL)) - 1) / {size} AS list
+                  {rows}) AS surplus
+         GROUP BY surplus.list
+        """,
+        key=key_as_json(chunk.table),
+        size=KEYS_PER_LIST,
+        rows=_surplus_rows(chunk, zone),
+    )
+
+
+def _surplus_rows(chunk: StagedChunk, zone: ZoneInfo) -> Fragment:
+    return rows_of(
+        _target(chunk),
+        zone,
+        with_orphans=True,
+        also=[compose("NOT EXISTS ({staged})", staged=_staged_twin(chunk))],
+    )
+
+
+def count_surplus(chunk: StagedChunk, zone: ZoneInfo) -> Fragment:
+    """How many of the target's rows of the chunk are not staged."""
+    return compose("SELECT COUNT_BIG(*) {rows}", rows=_surplus_rows(chunk, zone))
+
+
+def count_elsewhere(chunk: StagedChunk, zone: ZoneInfo) -> Fragment:
+    """How many staged rows the target has, but outside the chunk's days."""
+    return compose(
+        "SELECT COUNT_BIG(*)\n  FROM {staging} AS s\n  JOIN {target} AS t ON {on}{parent}\n"
+        " WHERE {outside}",
+        staging=quote(STAGING_SCHEMA, chunk.staging),
+        target=_name(chunk.table),
+        on=_on_key(chunk.table),
+        parent=join_parent(_target(chunk), outer=True),
+        outside=outside_days(_target(chunk), zone),
+    )
+
+
+def count_present(chunk: StagedChunk, zone: ZoneInfo) -> Fragment:
+    """How many rows the target has of the chunk."""
+    return compose(
+        "SELECT COUNT_BIG(*) {rows}", rows=rows_of(_target(chunk), zone, with_orphans=True)
+    )
+
+
+# ---------------------------------------------------------------- changing the target
+
+
+def delete_surplus(chunk: StagedChunk, zone: ZoneInfo) -> Fragment:
+    """Delete the target's rows of the chunk that are not staged, and nothing of other days."""
+    return compose("DELETE t\n  {rows}", rows=_surplus_rows(chunk, zone))
+
+
+def count_new(chunk: StagedChunk) -> Fragment:
+    """How many staged rows the target does not have."""
+    return compose("SELECT COUNT_BIG(*) {rows}", rows=_new_rows(chunk))
+
+
+def merge_staged(chunk: StagedChunk) -> Fragment:
+    """Insert what is new, update what differs, leave alone what is equal, in one statement.
+
+    HOLDLOCK keeps two merges from inserting one key; ON holds the key only, because a filter
+    there would change what counts as matched.
+    """
+    table = chunk.table
+    matched = Fragment("")
+    if table.other_columns:
+        matched = compose(
+            """
+        WHEN MATCHED AND {differs} THEN
+             UPDATE SET {assignments}""",
+            differs=_differs(table),
+            assignments=_assignments(table),
+        )
+    return compose(
+        """
+        MERGE INTO {target} WITH (HOLDLOCK) AS t
+        USING {staging} AS s
+           ON {on}{matched}
+        WHEN NOT MATCHED BY TARGET THEN
+             INSERT ({names})
+             VALUES ({values});
+        """,
+        target=_name(table),
+        staging=quote(STAGING_SCHEMA, chunk.staging),
+        on=_on_key(table),
+        matched=matched,
+        names=_names(table),
+        values=_values(table),
+    )
+
+
+def update_staged(chunk: StagedChunk) -> Fragment:
+    """The UPDATE of `upsert`: the target's rows that differ from their staged twins."""
+    table = chunk.table
+    return compose(
+        """
+        UPDATE t
+           SET {assignments}
+          FROM {target} AS t
+          JOIN {staging} AS s ON {on}
+         WHERE {differs}
+        """,
+        assignments=_assignments(table),
+        target=_name(table),
+        staging=quote(STAGING_SCHEMA, chunk.staging),
+        on=_on_key(table),
+        differs=_differs(table),
+    )
+
+
+def insert_staged(chunk: StagedChunk) -> Fragment:
+    """The INSERT of `upsert`: the staged rows that the target does not have."""
+    return compose(
+        "INSERT INTO {target} ({names})\nSELECT {values}\n  {rows}",
+        target=_name(chunk.table),
+        names=_names(chunk.table),
+        values=_values(chunk.table),
+        rows=_new_rows(chunk),
+    )
+
+
+def count_unequal(chunk: StagedChunk) -> Fragment:
+    """How many staged rows the target does not hold value for value, after the merge.
+
+    SQL Server converts without a word what a column's code page or type cannot hold.
+    """
+    table = chunk.table
+    return compose(
+        """
+        SELECT COUNT_BIG(*)
+          FROM {staging} AS s
+          LEFT JOIN {target} AS t ON {on}
+         WHERE {missing} OR {differs}
+        """,
+        staging=quote(STAGING_SCHEMA, chunk.staging),
+        target=_name(table),
+        on=_on_key(table),
+        missing=compose("{c} IS NULL", c=column_of("t", table.key[0])),
+        differs=_differs_as_staged(table),
+    )
+
+
+def _target(chunk: StagedChunk) -> RowSelection:
+    return RowSelection(table=chunk.table, side=Side.WAREHOUSE, days=chunk.days)
+
+
+def _name(table: TableSpec) -> Fragment:
+    return quote(table.target_schema, table.target_name)
+
+
+def _names(table: TableSpec) -> Fragment:
+    return join(_COMMA_LINE, (quote(column.name) for column in table.columns))
+
+
+def _values(table: TableSpec) -> Fragment:
+    return join(_COMMA_LINE, (_unstaged(table, column) for column in table.columns))
+
+
+def _staged_twin(chunk: StagedChunk) -> Fragment:
+    return compose(
+        "SELECT 1 FROM {staging} AS s WHERE {on}",
+        staging=quote(STAGING_SCHEMA, chunk.staging),
+        on=_on_key(chunk.table),
+    )
+
+
+def _new_rows(chunk: StagedChunk) -> Fragment:
+    return compose(
+        "FROM {staging} AS s\n WHERE NOT EXISTS (SELECT 1 FROM {target} AS t WHERE {on})",
+        staging=quote(STAGING_SCHEMA, chunk.staging),
+        target=_name(chunk.table),
+        on=_on_key(chunk.table),
+    )
+
+
+def _on_key(table: TableSpec) -> Fragment:
+    """Key equality in the target's own types and collation (binary, see `ddl`)."""
+    return join(
+        " AND ",
+        (
+            compose("{t} = {s}", t=column_of("t", column.name), s=_unstaged(table, column))
+            for column in table.key_columns
+        ),
+    )
+
+
+def _staged(table: TableSpec, column: ColumnSpec) -> Fragment:
+    return column_of("s", f"c{table.column_names.index(column.name)}")
+
+
+def _unstaged(table: TableSpec, column: ColumnSpec) -> Fragment:
+    return strategy_for(column.type).unstaged(_staged(table, column))
+
+
+def _differs(table: TableSpec) -> Fragment:
+    """Null-safe: EXCEPT takes two NULLs for one value."""
+    return _except(
+        [strategy_for(c.type).comparable(column_of("t", c.name)) for c in table.other_columns],
+        [strategy_for(c.type).comparable(_unstaged(table, c)) for c in table.other_columns],
+    )
+
+
+def _differs_as_staged(table: TableSpec) -> Fragment:
+    """The same, with staged text as it was staged, not as the target's code page has it."""
+    staged = [
+        strategy_for(c.type).comparable(
+            _staged(table, c) if c.type.is_text else _unstaged(table, c)
+        )
+        for c in table.columns
+    ]
+    live = [strategy_for(c.type).comparable(column_of("t", c.name)) for c in table.columns]
+    return _except(live, staged)
+
+
+def _except(left: list[Fragment], right: list[Fragment]) -> Fragment:
+    return compose(
+        "EXISTS (SELECT {left}\n             EXCEPT\n             SELECT {right})",
+        left=join(_COMMA_LINE, left),
+        right=join(_COMMA_LINE, right),
+    )
+
+
+def _assignments(table: TableSpec) -> Fragment:
+    return join(
+        _COMMA_LINE,
+        (
+            compose("{name} = {value}", name=quote(column.name), value=_unstaged(table, column))
+            for column in table.other_columns
+        ),
+    )

@@ -1,0 +1,182 @@
+"""A read-only look at a SQL Server database, read as Arrow.
+
+One mssql-python connection with ApplicationIntent=ReadOnly. Where the database allows snapshot
+isolation, one SNAPSHOT transaction covers all reads; elsewhere each statement reads committed
+rows, and the row count taken with the digest shows when they do not fit together. Never NOLOCK.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pyarrow as pa
+
+from replica_worker.engines.interface import (
+    DAY_FIELD,
+    ConnectionOptions,
+    KeyList,
+    RowSelection,
+    Side,
+)
+from replica_worker.engines.sqlserver import statements
+from replica_worker.engines.sqlserver.arrays import to_spec_batch
+from replica_worker.engines.sqlserver.catalogue import FoundColumn, require_columns
+from replica_worker.engines.sqlserver.connect import open_arrow
+from replica_worker.engines.sqlserver.errors import translate
+from replica_worker.engines.sqlserver.fragments import Fragment
+from replica_worker.engines.sqlserver.types import strategy_for
+from replica_worker.model.digests import Digest, DigestKind
+from replica_worker.model.specs import TableSpec
+
+_SNAPSHOT_STATE = Fragment(
+    "SELECT snapshot_isolation_state FROM sys.databases WHERE name = DB_NAME()"
+)
+_FEWEST_ROWS, _MOST_ROWS = 64, 16_384
+_LONG_ROWS = 64  # rows with values of any length are fetched few at a time
+
+
+class SqlServerSnapshot:
+    """Implements `interface.Snapshot`."""
+
+    def __init__(self, connection: Any, options: ConnectionOptions) -> None:
+        self._connection = connection
+        self._options = options
+        self._found: dict[tuple[str, str], tuple[FoundColumn, ...]] = {}
+
+    def require_table(self, table: TableSpec, side: Side) -> bool:
+        """Whether the table is there; SchemaMismatchError if its columns are not the spec's."""
+        selection = RowSelection(table=table, side=side)
+        found = self._find_columns(selection)
+        if found:
+            require_columns(table, found, side)
+        return bool(found)
+
+    def read(self, selection: RowSelection) -> Iterator[pa.RecordBatch]:
+        """The selected rows, in no order, as batches of the spec's Arrow schema.
+
+        MAX columns would make the driver fetch row by row. So the rows whose values are all
+        short come first, with those columns bounded; the rare others are read whole after them.
+        """
+        table, operation = selection.table, f"read table {selection.table_name}"
+        for long in (False, True) if statements.long_columns(table) else (False,):
+            statement = statements.select_rows(
+                selection, self._options.zone, long=long, max_dop=self._options.max_dop
+            )
+            rows = _LONG_ROWS if long else self._rows_per_batch(table)
+            for batch in self._stream(statement, operation, rows):
+                yield to_spec_batch(table, batch)
+
+    def read_by_key(
+        self, table: TableSpec, side: Side, keys: Sequence[KeyList]
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows, on any day, whose keys are listed, with `DAY_FIELD` behind the columns."""
+        selection = RowSelection(table=table, side=side)
+        schema = table.arrow_schema.append(pa.field(DAY_FIELD, pa.date32()))
+        for key_list in keys:
+            statement = statements.select_rows_by_key(selection, key_list.json, self._options.zone)
+            operation = f"look up keys in table {table.name}"
+            for batch in self._stream(statement, operation, _LONG_ROWS):
+                rows = to_spec_batch(table, batch)
+                day = batch.column(batch.num_columns - 1)
+                yield pa.RecordBatch.from_arrays([*rows.columns, day], schema=schema)
+
+    def digest(self, selection: RowSelection, kind: DigestKind) -> Digest:
+        """The digest of the selected rows, computed in the database."""
+        statement = statements.digest_rows(
+            selection, kind, self._options.zone, max_dop=self._options.max_dop
+        )
+        rows, high, low = self._fetch(statement, f"digest table {selection.table_name}")[0]
+        return Digest.from_sums(kind=kind, rows=int(rows), high=int(high), low=int(low))
+
+    def row_hashes(self, selection: RowSelection) -> Iterator[pa.RecordBatch]:
+        """(`key` as JSON text, content `hash`) of each selected row."""
+        statement = statements.select_row_hashes(
+            selection, self._options.zone, max_dop=self._options.max_dop
+        )
+        operation = f"hash the rows of table {selection.table_name}"
+        for batch in self._stream(statement, operation, _LONG_ROWS):
+            yield pa.RecordBatch.from_arrays(
+                [column.cast(pa.string()) for column in batch.columns], names=["key", "hash"]
+            )
+
+    def begin(self) -> None:
+        """Choose the isolation: a snapshot of the whole database where it allows one."""
+        state = self._fetch(_SNAPSHOT_STATE, "ask for snapshot isolation")
+        level = "SNAPSHOT" if state and int(state[0][0] or 0) == 1 else "READ COMMITTED"
+        self._connection.commit()  # a transaction that has read may not change its isolation
+        self._run(Fragment(f"SET TRANSACTION ISOLATION LEVEL {level}"), "set the isolation level")
+
+    def _find_columns(self, selection: RowSelection) -> tuple[FoundColumn, ...]:
+        name = (selection.schema_name, selection.table_name)
+        if name not in self._found:
+            rows = self._fetch(replace(statements.FIND_COLUMNS, values=name), "read the catalogue")
+            self._found[name] = tuple(FoundColumn.from_row(row) for row in rows)
+        return self._found[name]
+
+    def _rows_per_batch(self, table: TableSpec) -> int:
+        """The driver's buffer is rows × declared width, so rows are what bounds it."""
+        width = sum(strategy_for(column.type).width for column in table.columns)
+        return max(_FEWEST_ROWS, min(_MOST_ROWS, 8 * self._options.batch_bytes // width))
+
+    def _stream(self, statement: Fragment, operation: str, rows: int) -> Iterator[pa.RecordBatch]:
+        cursor = self._connection.cursor()
+        try:
+            cursor.execute(statement.text, *statement.values)
+            with cursor.arrow_reader(rows) as reader:
+                yield from reader
+        except Exception as error:
+            raise _translated(error, operation) from None
+        finally:
+            cursor.close()
+
+    def _fetch(self, statement: Fragment, operation: str) -> list[tuple[Any, ...]]:
+        cursor = self._connection.cursor()
+        try:
+            cursor.execute(statement.text, *statement.values)
+            return [tuple(row) for row in cursor.fetchall()]
+        except Exception as error:
+            raise _translated(error, operation) from None
+        finally:
+            cursor.close()
+
+    def _run(self, statement: Fragment, operation: str) -> None:
+        cursor = self._connection.cursor()
+        try:
+            cursor.execute(statement.text, *statement.values)
+        except Exception as error:
+            raise _translated(error, operation) from None
+        finally:
+            cursor.close()
+
+
+@contextmanager
+def open_snapshot(options: ConnectionOptions) -> Iterator[SqlServerSnapshot]:
+    """Connect, give the snapshot, and end its transaction without a trace."""
+    try:
+        connection = open_arrow(replace(options, read_only=True))
+    except Exception as error:
+        raise _translated(error, "connect to the database") from None
+    try:
+        snapshot = SqlServerSnapshot(connection, options)
+        snapshot.begin()
+        yield snapshot
+    finally:
+        _close_quietly(connection)
+
+
+def _close_quietly(connection: Any) -> None:
+    """End the transaction; a connection that broke has ended it already."""
+    import mssql_python
+
+    try:
+        connection.rollback()
+        connection.close()
+    except mssql_python.Error:
+        return
+
+
+def _translated(error: Exception, operation: str) -> Exception:
+    return translate(error, operation=operation)

@@ -1,0 +1,288 @@
+"""The writing side of the SQL Server engine: staging, bulk copy, merge, chunk locks.
+
+Statements run on the caller's SQLAlchemy connection and in its transaction. Bulk copy opens a
+connection of its own and is not part of any transaction: staging tables are committed before,
+private to an attempt, and dropped with the merge or by the sweep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from replica_worker.engines.interface import (
+    STAGING_SCHEMA,
+    ConnectionOptions,
+    KeyList,
+    RowSelection,
+    Side,
+    StagedChunk,
+)
+from replica_worker.engines.sqlserver import merges, statements
+from replica_worker.engines.sqlserver.arrays import staging_schema, to_staging_batch
+from replica_worker.engines.sqlserver.catalogue import FoundColumn, require_columns
+from replica_worker.engines.sqlserver.connect import make_sqlalchemy_engine, open_arrow
+from replica_worker.engines.sqlserver.errors import translate, translate_bulk_error
+from replica_worker.engines.sqlserver.fragments import Fragment, column_of, compose, quote, value
+from replica_worker.errors import DatabaseError, MergeError
+from replica_worker.model.counts import MergeCounts
+from replica_worker.model.digests import Digest, DigestKind
+from replica_worker.model.specs import TableSpec
+
+_LOCK_TIMEOUT_MS = 30_000
+_SESSION = Fragment(f"SET XACT_ABORT ON; SET LOCK_TIMEOUT {_LOCK_TIMEOUT_MS}")
+
+
+class SqlServerWarehouse:
+    """Implements `interface.Warehouse`."""
+
+    def __init__(self, options: ConnectionOptions) -> None:
+        self._options = options
+        self.sql = make_sqlalchemy_engine(options)
+
+    def create_staging(self, connection: sa.Connection, table: TableSpec, staging: str) -> None:
+        """Make an empty staging table for one attempt."""
+        self._run(connection, merges.create_staging(table, staging), "make the staging table")
+
+    def load_staging(
+        self,
+        connection: sa.Connection,
+        table: TableSpec,
+        staging: str,
+        batches: Iterable[pa.RecordBatch],
+    ) -> int:
+        """Bulk-load batches into a staging table; the number of rows that arrived."""
+        connection.commit()  # bulk copy, on its own connection, must see the table
+        operation = f"load the staging table of {table.name}"
+        schema = staging_schema(table)
+        reader = pa.RecordBatchReader.from_batches(
+            schema, (to_staging_batch(batch, schema) for batch in batches)
+        )
+        client = open_arrow(self._options)
+        try:
+            cursor = client.cursor()
+            done = cursor.bulkcopy_arrow(
+                str(quote(STAGING_SCHEMA, staging)),
+                reader,
+                timeout=int(self._options.statement_timeout.total_seconds()),
+                column_mappings=merges.staged_names(table),
+                keep_nulls=True,
+                table_lock=True,
+            )
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # a panic of the bulk client is no Exception
+            raise translate_bulk_error(error, operation=operation) from None
+        finally:
+            client.close()
+        return int(done["rows_copied"])
+
+    def drop_staging(self, connection: sa.Connection, staging: str) -> None:
+        """Drop a staging table if it is there."""
+        self._run(connection, merges.drop_staging(staging), "drop the staging table")
+
+    def list_staging(self, connection: sa.Connection) -> list[str]:
+        """Names of all staging tables."""
+        rows = self._fetch(connection, merges.LIST_STAGING, "list the staging tables")
+        return [str(row[0]) for row in rows]
+
+    def surplus_keys(self, connection: sa.Connection, chunk: StagedChunk) -> list[KeyList]:
+        """Keys of the target's rows of the chunk that are not staged."""
+        statement = merges.list_surplus_keys(chunk, self._options.zone)
+        rows = self._fetch(connection, statement, "list surplus rows")
+        return [KeyList(json=str(json), count=int(count)) for json, count in rows]
+
+    def count_present(self, connection: sa.Connection, chunk: StagedChunk) -> int:
+        """Number of rows the target has of the chunk."""
+        statement = merges.count_present(chunk, self._options.zone)
+        return int(self._fetch(connection, statement, "count the target's rows")[0][0])
+
+    def merge(self, connection: sa.Connection, chunk: StagedChunk) -> MergeCounts:
+        """Make the target's rows of the chunk equal the staged ones, and see that they are."""
+        operation = f"merge into table {chunk.table.target_name}"
+        self._run(connection, _SESSION, operation)
+        deleted = 0
+        if chunk.is_complete:
+            delete = merges.delete_surplus(chunk, self._options.zone)
+            deleted = self._run(connection, delete, operation)
+        inserted, updated = self._merge_staged(connection, chunk, operation)
+        unequal = int(self._fetch(connection, merges.count_unequal(chunk), operation)[0][0])
+        if unequal:
+            raise MergeError(
+                operation=operation,
+                cause=f"{unequal} rows would not be in the target as they are in the file: a "
+                "column's type or code page cannot hold a value",
+                next_step="Make the column nvarchar or wider in the spec file and the warehouse",
+            )
+        return MergeCounts(inserted=inserted, updated=updated, deleted=deleted)
+
+    def _merge_staged(
+        self, connection: sa.Connection, chunk: StagedChunk, operation: str
+    ) -> tuple[int, int]:
+        """(inserted, updated), by the statement that the setting names."""
+        if self._options.merge_style == "upsert":
+            updated = 0
+            if chunk.table.other_columns:
+                updated = self._run(connection, merges.update_staged(chunk), operation)
+            return self._run(connection, merges.insert_staged(chunk), operation), updated
+        new = int(self._fetch(connection, merges.count_new(chunk), operation)[0][0])
+        merged = self._run(connection, merges.merge_staged(chunk), operation)
+        if merged < new:
+            raise MergeError(
+                operation=operation,
+                cause=f"{new} rows were new but only {merged} were merged",
+                next_step="It is tried again",
+                retryable=True,
+            )
+        return new, merged - new
+
+    def digest(
+        self, connection: sa.Connection, selection: RowSelection, kind: DigestKind
+    ) -> Digest:
+        """The digest of the selected rows as this transaction sees them."""
+        statement = statements.digest_rows(selection, kind, self._options.zone, max_dop=0)
+        rows, high, low = self._fetch(connection, statement, "digest the target's rows")[0]
+        return Digest.from_sums(kind=kind, rows=int(rows), high=int(high), low=int(low))
+
+    def highest_rowversion(self, connection: sa.Connection, table: TableSpec) -> bytes | None:
+        """The largest rowversion the target holds; None if it holds no row."""
+        statement = compose(
+            "SELECT MAX({c}) FROM {target} AS t",
+            c=column_of("t", table.rowversion or ""),
+            target=quote(table.target_schema, table.target_name),
+        )
+        rows = self._fetch(connection, statement, "read the highest rowversion")
+        return bytes(rows[0][0]) if rows and rows[0][0] is not None else None
+
+    def require_table(self, connection: sa.Connection, table: TableSpec) -> bool:
+        """Whether the target is there; SchemaMismatchError if it cannot hold what the spec says."""
+        name = (table.target_schema, table.target_name)
+        statement = Fragment(statements.FIND_COLUMNS.text, name)
+        found = [
+            FoundColumn.from_row(row)
+            for row in self._fetch(connection, statement, "read the warehouse's catalogue")
+        ]
+        if found:
+            require_columns(table, found, Side.WAREHOUSE)
+        return bool(found)
+
+    def count_surplus(self, connection: sa.Connection, chunk: StagedChunk) -> int:
+        """Number of the target's rows of the chunk that are not staged."""
+        statement = merges.count_surplus(chunk, self._options.zone)
+        return int(self._fetch(connection, statement, "count surplus rows")[0][0])
+
+    def count_elsewhere(self, connection: sa.Connection, chunk: StagedChunk) -> int:
+        """Number of staged rows that the target has on a day outside the chunk."""
+        statement = merges.count_elsewhere(chunk, self._options.zone)
+        return int(self._fetch(connection, statement, "look for rows of other days")[0][0])
+
+    def share_moves(self, connection: sa.Connection, table: TableSpec) -> None:
+        """Hold off `lock_moves` of the table until this transaction ends."""
+        self._take(connection, _moves(table), "Shared", "Transaction", _LOCK_TIMEOUT_MS)
+
+    @contextmanager
+    def lock_moves(self, connection: sa.Connection, table: TableSpec) -> Iterator[None]:
+        """Hold the session's lock under which alone rows of other days may be overwritten."""
+        self._take(connection, _moves(table), "Exclusive", "Session", _LOCK_TIMEOUT_MS)
+        connection.commit()
+        try:
+            yield
+        finally:
+            self._release(connection, _moves(table))
+
+    @contextmanager
+    def lock_chunk(self, connection: sa.Connection, name: str) -> Iterator[bool]:
+        """Hold the session's application lock of that name; False if another session has it."""
+        taken = self._got(connection, name, "Exclusive", "Session", 0) >= 0
+        connection.commit()
+        try:
+            yield taken
+        finally:
+            if taken:
+                self._release(connection, name)
+
+    def _take(
+        self, connection: sa.Connection, name: str, mode: str, owner: str, timeout_ms: int
+    ) -> None:
+        code = self._got(connection, name, mode, owner, timeout_ms)
+        if code < 0:
+            raise DatabaseError(
+                operation="lock the table's moves",
+                cause=f"sp_getapplock returned {code}",
+                next_step="It is tried again; nothing was changed",
+                retryable=True,
+            )
+
+    def _got(
+        self, connection: sa.Connection, name: str, mode: str, owner: str, timeout_ms: int
+    ) -> int:
+        """sp_getapplock says that it failed by what it returns (below zero), not by an error."""
+        take = compose(
+            "DECLARE @resource nvarchar(255) = {resource}; DECLARE @got int; "
+            "EXEC @got = sp_getapplock @Resource = @resource, @LockMode = '{mode}', "
+            "@LockOwner = '{owner}', @LockTimeout = {timeout}; SELECT @got",
+            resource=_resource(name),
+            mode=mode,
+            owner=owner,
+            timeout=timeout_ms,
+        )
+        return int(self._fetch(connection, take, "take a lock")[0][0])
+
+    def _release(self, connection: sa.Connection, name: str) -> None:
+        """Give a session's lock back; a lost connection has lost its locks with it."""
+        if connection.invalidated or connection.closed:
+            return
+        connection.rollback()
+        release = compose(
+            "DECLARE @resource nvarchar(255) = {resource}; "
+            "EXEC sp_releaseapplock @Resource = @resource, @LockOwner = 'Session'",
+            resource=_resource(name),
+        )
+        self._run(connection, release, "give a lock back")
+        connection.commit()
+
+    def _run(self, connection: sa.Connection, statement: Fragment, operation: str) -> int:
+        with _cursor(connection, operation) as cursor:
+            cursor.execute(statement.text, statement.values)
+            return int(cursor.rowcount)
+
+    def _fetch(
+        self, connection: sa.Connection, statement: Fragment, operation: str
+    ) -> list[tuple[Any, ...]]:
+        with _cursor(connection, operation) as cursor:
+            cursor.execute(statement.text, statement.values)
+            while cursor.description is None:
+                if not cursor.nextset():
+                    raise DatabaseError(
+                        operation=operation,
+                        cause="the server gave no result",
+                        next_step="Look into the database server's log",
+                    )
+            return [tuple(row) for row in cursor.fetchall()]
+
+
+def _resource(name: str) -> Fragment:
+    return value(f"replica_worker|{name}"[:255], "nvarchar(255)")
+
+
+def _moves(table: TableSpec) -> str:
+    return f"{table.target_schema}.{table.target_name}|moves"
+
+
+@contextmanager
+def _cursor(connection: sa.Connection, operation: str) -> Iterator[Any]:
+    """A driver cursor in the SQLAlchemy connection's transaction, its errors translated."""
+    if not connection.in_transaction():
+        connection.begin()
+    driver: Any = connection.connection.driver_connection
+    cursor = driver.cursor()
+    try:
+        yield cursor
+    except Exception as error:
+        raise translate(error, operation=operation) from None
+    finally:
+        cursor.close()
