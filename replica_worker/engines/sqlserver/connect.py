@@ -3,7 +3,7 @@
 `mssql+mssqlpython://` needs no system library; `mssql+pyodbc://` serves those who have unixODBC
 and is imported only when a URL names it. Rows always travel through `mssql-python`, which has
 Arrow and bulk copy. Everything in the URL's query is passed on, over these defaults: encrypted,
-packets of 32 KB, the intent of the role.
+large packets, the intent of the role.
 """
 
 from __future__ import annotations
@@ -18,11 +18,14 @@ from replica_worker.engines.interface import ConnectionOptions
 from replica_worker.errors import SettingsError
 
 _LOGIN_TIMEOUT = 103  # SQL_ATTR_LOGIN_TIMEOUT
-_PACKET_SIZE = "32767"  # with the default of 4096 bulk copy crashed against one server
+_PACKET_SIZE = "16000"  # a packet must fit a TLS record of 16 KB, headers included
+_BULK_PACKET_SIZE = "32767"  # bulk copy has a client of its own; with 4096 it crashed on one server
 _PYODBC_ONLY = frozenset({"driver", "app"})  # mssql-python sets these itself
 
 
-def connection_string(options: ConnectionOptions, *, driver: str | None = None) -> str:
+def connection_string(
+    options: ConnectionOptions, *, driver: str | None = None, packet_size: str = _PACKET_SIZE
+) -> str:
     """The ODBC connection string of the URL; it holds the password."""
     url = sa.make_url(options.url)
     server = url.host or "localhost"
@@ -38,7 +41,7 @@ def connection_string(options: ConnectionOptions, *, driver: str | None = None) 
     given = {name: str(setting) for name, setting in url.query.items()}
     defaults = {
         "Encrypt": "yes",
-        "PacketSize": _PACKET_SIZE,
+        "PacketSize": packet_size,
         "ApplicationIntent": "ReadOnly" if options.read_only else "ReadWrite",
         "ConnectRetryCount": "0",  # a broken connection must show: its locks are gone
     }
@@ -55,10 +58,19 @@ def _braced(text: str) -> str:
     return "{" + text.replace("}", "}}") + "}"
 
 
+def open_bulk(options: ConnectionOptions) -> Any:
+    """An mssql-python connection whose cursors bulk-copy."""
+    return _open(options, connection_string(options, packet_size=_BULK_PACKET_SIZE))
+
+
 def open_arrow(options: ConnectionOptions) -> Any:
-    """An mssql-python connection, for Arrow reads and bulk copy."""
+    """An mssql-python connection, for statements and Arrow reads."""
+    return _open(options, connection_string(options))
+
+
+def _open(options: ConnectionOptions, text: str) -> Any:
     connection = mssql_python.connect(
-        connection_string(options),
+        text,
         attrs_before={_LOGIN_TIMEOUT: _seconds(options.connect_timeout.total_seconds())},
     )
     connection.timeout = _seconds(options.statement_timeout.total_seconds())

@@ -25,7 +25,7 @@ from replica_worker.engines.interface import (
 from replica_worker.engines.sqlserver import merges, statements
 from replica_worker.engines.sqlserver.arrays import staging_schema, to_staging_batch
 from replica_worker.engines.sqlserver.catalogue import FoundColumn, require_columns
-from replica_worker.engines.sqlserver.connect import make_sqlalchemy_engine, open_arrow
+from replica_worker.engines.sqlserver.connect import make_sqlalchemy_engine, open_bulk
 from replica_worker.engines.sqlserver.errors import translate, translate_bulk_error
 from replica_worker.engines.sqlserver.fragments import Fragment, column_of, compose, quote, value
 from replica_worker.errors import DatabaseError, MergeError
@@ -62,7 +62,7 @@ class SqlServerWarehouse:
         reader = pa.RecordBatchReader.from_batches(
             schema, (to_staging_batch(batch, schema) for batch in batches)
         )
-        client = open_arrow(self._options)
+        client = open_bulk(self._options)
         try:
             cursor = client.cursor()
             done = cursor.bulkcopy_arrow(
