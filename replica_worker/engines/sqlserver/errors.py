@@ -8,17 +8,12 @@ recognised by their text.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from replica_worker.errors import (
-    DatabaseError,
-    DatabaseUnreachableError,
-    MergeError,
-    ReplicaError,
-)
+from replica_worker.engines import meanings
+from replica_worker.errors import ReplicaError
 
 _LONGEST_CAUSE = 300
 _SECRET = re.compile(r"(PWD=|password=|://[^:/@\s]+:)(\{(?:[^}]|\}\})*\}|[^@\s;&]+)", re.I)
@@ -27,137 +22,80 @@ _PYODBC_NUMBER = re.compile(r"\((\d{2,5})\)\s*\(SQL")
 _BULK_NUMBER = re.compile(r"\b(?:error|number)[ :#]+(\d{2,5})\b", re.I)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Meaning:
-    """How an error is to be taken."""
-
-    kind: type[ReplicaError]
-    retryable: bool
-    next_step: str
-
-
-_UNREACHABLE = Meaning(
-    kind=DatabaseUnreachableError,
-    retryable=True,
-    next_step="Check that the server runs and that host, port and VPN in the URL are right",
-)
-_CERTIFICATE = Meaning(
-    kind=DatabaseUnreachableError,
-    retryable=False,
-    next_step="Give the server a certificate that this machine trusts, or, on a network you "
-    "trust, add TrustServerCertificate=yes to the URL",
-)
-_BUSY = Meaning(
-    kind=DatabaseError, retryable=True, next_step="It is tried again; nothing was changed"
-)
-_SLOW = Meaning(
-    kind=DatabaseError,
-    retryable=True,
-    next_step="Raise REPLICA_STATEMENT_TIMEOUT if days are really that large",
-)
-_LOGIN = Meaning(
-    kind=DatabaseError,
-    retryable=False,
-    next_step="Check user, password and database in the URL, and what the login may do",
-)
-_TARGET = Meaning(
-    kind=DatabaseError,
-    retryable=False,
-    next_step="Run `replica migrate`, and compare the live table with the spec file",
-)
-_VALUE = Meaning(
-    kind=MergeError,
-    retryable=False,
-    next_step="Correct the column's type in the spec file, or the value at the source",
-)
-_KEY = Meaning(
-    kind=MergeError,
-    retryable=True,
-    next_step="If it comes again, the key in the spec file is not unique at the source",
-)
-_SPACE = Meaning(
-    kind=DatabaseError,
-    retryable=True,
-    next_step="Give the database server room or connections; the work goes on by itself then",
-)
-_OTHER = Meaning(
-    kind=DatabaseError, retryable=False, next_step="Look into the database server's log"
-)
-
-BY_NUMBER: dict[int, Meaning] = {
-    1205: _BUSY,  # deadlock victim
-    1222: _BUSY,  # lock request time out
-    1203: _BUSY,  # a session released a lock it did not hold
-    1204: _SPACE,  # no more locks
-    3960: _BUSY,  # snapshot update conflict
-    3961: _BUSY,  # snapshot: metadata changed
-    3966: _BUSY,  # snapshot: version store was full
-    701: _SPACE,  # out of memory
-    802: _SPACE,  # out of buffers
-    1101: _SPACE,  # tempdb or filegroup full
-    1105: _SPACE,  # filegroup full
-    9002: _SPACE,  # log full
-    10928: _SPACE,  # Azure: resource limit
-    10929: _SPACE,  # Azure: resource minimum
-    10936: _SPACE,  # Azure: elastic pool limit
-    40501: _SPACE,  # Azure: throttled
-    49918: _SPACE,  # Azure: not enough resources
-    49919: _SPACE,  # Azure: too many create or update operations
-    49920: _SPACE,  # Azure: too many operations
-    4060: _LOGIN,  # cannot open the database
-    18456: _LOGIN,  # login failed
-    18452: _LOGIN,  # untrusted domain
-    18487: _LOGIN,  # password expired
-    18488: _LOGIN,  # password must be changed
-    229: _LOGIN,  # permission denied on object
-    230: _LOGIN,  # permission denied on column
-    262: _LOGIN,  # permission denied in database
-    40532: _LOGIN,  # Azure: cannot open server
-    40615: _LOGIN,  # Azure: firewall
-    40613: _UNREACHABLE,  # Azure: database not available now
-    40197: _UNREACHABLE,  # Azure: service error, reconfiguration
-    40143: _UNREACHABLE,  # Azure: connection could not be initialised
-    4221: _UNREACHABLE,  # Azure: read secondary not ready
-    42108: _UNREACHABLE,  # Azure: pool paused
-    42109: _UNREACHABLE,  # Azure: pool warming up
-    233: _UNREACHABLE,  # no process at the other end of the pipe
-    10053: _UNREACHABLE,  # connection aborted
-    10054: _UNREACHABLE,  # connection reset
-    10060: _UNREACHABLE,  # connection timed out
-    208: _TARGET,  # no such object
-    207: _TARGET,  # no such column
-    2760: _TARGET,  # no such schema
-    2627: _KEY,  # primary key violation
-    2601: _KEY,  # unique index violation
-    8672: _KEY,  # MERGE met a row twice
-    515: _VALUE,  # NULL into a not-null column
-    547: _VALUE,  # constraint violation
-    220: _VALUE,  # arithmetic overflow
-    8115: _VALUE,  # arithmetic overflow
-    241: _VALUE,  # text is no date
-    242: _VALUE,  # date out of range
-    245: _VALUE,  # text is no number
-    2628: _VALUE,  # text would be cut
-    8152: _VALUE,  # text would be cut
-    3906: _LOGIN,  # database is read-only
-    3621: _OTHER,  # the statement has been terminated
+BY_NUMBER: dict[int, meanings.Meaning] = {
+    1205: meanings.BUSY,  # deadlock victim
+    1222: meanings.BUSY,  # lock request time out
+    1203: meanings.BUSY,  # a session released a lock it did not hold
+    1204: meanings.SPACE,  # no more locks
+    3960: meanings.BUSY,  # snapshot update conflict
+    3961: meanings.BUSY,  # snapshot: metadata changed
+    3966: meanings.BUSY,  # snapshot: version store was full
+    701: meanings.SPACE,  # out of memory
+    802: meanings.SPACE,  # out of buffers
+    1101: meanings.SPACE,  # tempdb or filegroup full
+    1105: meanings.SPACE,  # filegroup full
+    9002: meanings.SPACE,  # log full
+    10928: meanings.SPACE,  # Azure: resource limit
+    10929: meanings.SPACE,  # Azure: resource minimum
+    10936: meanings.SPACE,  # Azure: elastic pool limit
+    40501: meanings.SPACE,  # Azure: throttled
+    49918: meanings.SPACE,  # Azure: not enough resources
+    49919: meanings.SPACE,  # Azure: too many create or update operations
+    49920: meanings.SPACE,  # Azure: too many operations
+    4060: meanings.LOGIN,  # cannot open the database
+    18456: meanings.LOGIN,  # login failed
+    18452: meanings.LOGIN,  # untrusted domain
+    18487: meanings.LOGIN,  # password expired
+    18488: meanings.LOGIN,  # password must be changed
+    229: meanings.LOGIN,  # permission denied on object
+    230: meanings.LOGIN,  # permission denied on column
+    262: meanings.LOGIN,  # permission denied in database
+    40532: meanings.LOGIN,  # Azure: cannot open server
+    40615: meanings.LOGIN,  # Azure: firewall
+    40613: meanings.UNREACHABLE,  # Azure: database not available now
+    40197: meanings.UNREACHABLE,  # Azure: service error, reconfiguration
+    40143: meanings.UNREACHABLE,  # Azure: connection could not be initialised
+    4221: meanings.UNREACHABLE,  # Azure: read secondary not ready
+    42108: meanings.UNREACHABLE,  # Azure: pool paused
+    42109: meanings.UNREACHABLE,  # Azure: pool warming up
+    233: meanings.UNREACHABLE,  # no process at the other end of the pipe
+    10053: meanings.UNREACHABLE,  # connection aborted
+    10054: meanings.UNREACHABLE,  # connection reset
+    10060: meanings.UNREACHABLE,  # connection timed out
+    208: meanings.TARGET,  # no such object
+    207: meanings.TARGET,  # no such column
+    2760: meanings.TARGET,  # no such schema
+    2627: meanings.KEY,  # primary key violation
+    2601: meanings.KEY,  # unique index violation
+    8672: meanings.KEY,  # MERGE met a row twice
+    515: meanings.VALUE,  # NULL into a not-null column
+    547: meanings.VALUE,  # constraint violation
+    220: meanings.VALUE,  # arithmetic overflow
+    8115: meanings.VALUE,  # arithmetic overflow
+    241: meanings.VALUE,  # text is no date
+    242: meanings.VALUE,  # date out of range
+    245: meanings.VALUE,  # text is no number
+    2628: meanings.VALUE,  # text would be cut
+    8152: meanings.VALUE,  # text would be cut
+    3906: meanings.LOGIN,  # database is read-only
+    3621: meanings.OTHER,  # the statement has been terminated
 }
 
-BY_SQLSTATE: dict[str, Meaning] = {
-    "08": _UNREACHABLE,
-    "01002": _UNREACHABLE,
-    "HYT01": _UNREACHABLE,
-    "HYT00": _SLOW,  # also lock time-outs, which their number tells
-    "HY008": _SLOW,  # cancelled by our own time limit
-    "HY010": _UNREACHABLE,  # what a broken connection answers to the next call
-    "40": _BUSY,
-    "28": _LOGIN,
-    "3D000": _LOGIN,
-    "3F000": _TARGET,
-    "42S02": _TARGET,
-    "42S22": _TARGET,
-    "22": _VALUE,
-    "23": _VALUE,
+BY_SQLSTATE: dict[str, meanings.Meaning] = {
+    "08": meanings.UNREACHABLE,
+    "01002": meanings.UNREACHABLE,
+    "HYT01": meanings.UNREACHABLE,
+    "HYT00": meanings.SLOW,  # also lock time-outs, which their number tells
+    "HY008": meanings.SLOW,  # cancelled by our own time limit
+    "HY010": meanings.UNREACHABLE,  # what a broken connection answers to the next call
+    "40": meanings.BUSY,
+    "28": meanings.LOGIN,
+    "3D000": meanings.LOGIN,
+    "3F000": meanings.TARGET,
+    "42S02": meanings.TARGET,
+    "42S22": meanings.TARGET,
+    "22": meanings.VALUE,
+    "23": meanings.VALUE,
 }
 
 _PHRASES = {
@@ -208,13 +146,13 @@ _BY_TEXT: tuple[tuple[str, int], ...] = (
 _CERTIFICATE_TEXT = re.compile(r"certificate|SSL Provider|self.signed", re.I)
 
 
-def meaning_of(*, sqlstate: str | None, number: int | None) -> Meaning:
+def meaning_of(*, sqlstate: str | None, number: int | None) -> meanings.Meaning:
     """The meaning of an error; the number decides where it is known."""
     if number in BY_NUMBER:
         return BY_NUMBER[number]
     if not sqlstate:
-        return _OTHER
-    return BY_SQLSTATE.get(sqlstate) or BY_SQLSTATE.get(sqlstate[:2]) or _OTHER
+        return meanings.OTHER
+    return BY_SQLSTATE.get(sqlstate) or BY_SQLSTATE.get(sqlstate[:2]) or meanings.OTHER
 
 
 def translate(error: Exception, *, operation: str) -> Exception:
@@ -238,8 +176,8 @@ def translate_bulk_error(error: BaseException, *, operation: str) -> ReplicaErro
 def translated(operation: str, sqlstate: str | None, text: str) -> ReplicaError:
     """A ReplicaError for what the server or the driver said."""
     meaning = meaning_of(sqlstate=sqlstate, number=_number(text))
-    if meaning is _UNREACHABLE and _CERTIFICATE_TEXT.search(text):
-        meaning = _CERTIFICATE
+    if meaning is meanings.UNREACHABLE and _CERTIFICATE_TEXT.search(text):
+        meaning = meanings.CERTIFICATE
     return meaning.kind(
         operation=operation,
         cause=_one_line(text),
