@@ -11,7 +11,6 @@ from kombu.exceptions import OperationalError
 
 from replica_worker.errors import BrokerError
 from replica_worker.model.chunks import Action, ChunkId, RunKind
-from replica_worker.settings import load_settings
 from replica_worker.tasks.app import BACKFILL_QUEUE, DAILY_QUEUE, app
 from replica_worker.usecases.deployment import Deployment
 from replica_worker.usecases.runs import feed_run
@@ -20,6 +19,7 @@ REPLICATE_CHUNK = "replica.replicate_chunk"
 CLOSE_RUN = "replica.close_run"
 START_CHORD = "replica.start_chord"
 _CLOSE_SECONDS = 60.0
+_MESSAGE_SECONDS = 12 * 3600.0  # what the sweep sends again meanwhile must not pile up for ever
 
 
 class CeleryDispatcher:
@@ -27,10 +27,20 @@ class CeleryDispatcher:
 
     def send(self, kind: RunKind, chunks: Sequence[ChunkId]) -> None:
         """Send the chunks; they are marked as queued already."""
-        expires = load_settings().lost_after  # by then the sweep sends it again
         with _broker_errors():
             for chunk in chunks:
-                _work_on(chunk, kind).apply_async(ignore_result=True, expires=expires)
+                _work_on(chunk, kind).apply_async(ignore_result=True, expires=_MESSAGE_SECONDS)
+
+
+def feed_later(deployment: Deployment, run_id: str) -> None:
+    """Have the run fed again when a chunk that was given back is due.
+
+    The sweep would do it too; this way a run ends by itself where no beat is running.
+    """
+    kind = deployment.ledger.runs.find(run_id).kind
+    delay = deployment.policy.longest_delay_seconds + 1
+    with _broker_errors():
+        _task(CLOSE_RUN, run_id).apply_async(queue=queue_of(kind), countdown=delay)
 
 
 def ask_to_close(run_id: str, kind: RunKind) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from celery import Task
 
 from replica_worker.errors import UsageError
-from replica_worker.model.chunks import ChunkId, RunKind
+from replica_worker.model.chunks import ChunkId, ChunkState, RunKind
 from replica_worker.model.days import ONE_DAY, DayRange, yesterday
 from replica_worker.tasks.app import app
 from replica_worker.tasks.context import current_deployment, worker_name
@@ -18,6 +18,7 @@ from replica_worker.tasks.dispatch import (
     REPLICATE_CHUNK,
     START_CHORD,
     CeleryDispatcher,
+    feed_later,
     start_chord,
 )
 from replica_worker.usecases.deployment import Deployment
@@ -38,6 +39,8 @@ def replicate_chunk(self: Task[Any, Any], run_id: str, table: str, day: str) -> 
     deployment, worker = current_deployment(), worker_name()
     state = work_on_chunk(deployment, _chunk_id(run_id, table, day), worker=worker)
     feed_run(deployment, run_id, CeleryDispatcher())
+    if state is ChunkState.PENDING:
+        feed_later(deployment, run_id)
     if self.request.chord is None:  # else closing is the chord's callback's work
         finalize_run(deployment, run_id, worker=worker)
     return str(state or "not ours")

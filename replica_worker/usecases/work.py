@@ -93,8 +93,12 @@ def _load_or_check(deployment: Deployment, work: ChunkWork, options: RunOptions)
         if work.claim.action is Action.LOAD:
             return load_chunk(deployment, work)
         return check_chunk(deployment, work, options)
-    except ParentBehindError:
-        bring_parent_on(deployment, work)
+    except ParentBehindError as behind:
+        try:
+            bring_parent_on(deployment, work)
+        except DeletesRefusedError as refusal:
+            # The parent's chunk is refused in its own right; this one only waits for it.
+            behind.next_step = str(refusal)
         raise
 
 
