@@ -49,10 +49,6 @@ class Store(Protocol):
         """Remove a file if it is there."""
         ...
 
-    def list_files(self, folder: str) -> list[str]:
-        """Names of the files in a folder, sorted; empty if there is no such folder."""
-        ...
-
     def sweep_leftovers(self, *, older_than_seconds: float, now: float) -> int:
         """Remove what crashed writers left behind; the number of files removed."""
         ...
@@ -89,17 +85,6 @@ class FolderStore:
     def remove(self, name: str) -> None:
         """Remove a file if it is there."""
         (self.root / name).unlink(missing_ok=True)
-
-    def list_files(self, folder: str) -> list[str]:
-        """Names of the files in a folder, sorted."""
-        path = self.root / folder
-        if not path.is_dir():
-            return []
-        return sorted(
-            entry.name
-            for entry in path.iterdir()
-            if entry.is_file() and not entry.name.endswith(_TEMPORARY)
-        )
 
     def sweep_leftovers(self, *, older_than_seconds: float, now: float) -> int:
         """Remove temp files that no living writer can still be writing."""
@@ -143,15 +128,6 @@ class ObjectStore:
         """Remove an object if it is there."""
         if self._filesystem.get_file_info(self._path(name)).type != fs.FileType.NotFound:
             self._filesystem.delete_file(self._path(name))
-
-    def list_files(self, folder: str) -> list[str]:
-        """Names of the objects in a folder, sorted."""
-        selector = fs.FileSelector(self._path(folder), allow_not_found=True)
-        return sorted(
-            entry.base_name
-            for entry in self._filesystem.get_file_info(selector)
-            if entry.type == fs.FileType.File
-        )
 
     def sweep_leftovers(self, *, older_than_seconds: float, now: float) -> int:
         """Nothing to do: an upload that did not complete left no object."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from replica_worker.engines.mismatches import value_mismatch
 from replica_worker.engines.postgresql.types import BEYOND_CALENDAR, strategy_for
-from replica_worker.errors import SchemaMismatchError
 from replica_worker.model.specs import ColumnSpec, TableSpec
 from replica_worker.model.types import MAX_LENGTH
 
@@ -36,7 +36,7 @@ def to_spec_batch(table: TableSpec, batch: pa.RecordBatch) -> pa.RecordBatch:
 def _to_spec_array(table: TableSpec, column: ColumnSpec, array: pa.Array) -> pa.Array:
     target = column.type.arrow
     if array.null_count and not column.nullable:
-        raise _mismatch(table, column, "it holds NULL, though the spec says it cannot")
+        raise value_mismatch(table, column, "it holds NULL, though the spec says it cannot")
     if isinstance(array, pa.ExtensionArray):
         array = array.storage
     _refuse_infinity(table, column, array)
@@ -49,7 +49,7 @@ def _to_spec_array(table: TableSpec, column: ColumnSpec, array: pa.Array) -> pa.
             return _unscale(array, target)
         return array.cast(target)
     except pa.ArrowInvalid as error:
-        raise _mismatch(
+        raise value_mismatch(
             table, column, f"a value does not fit {column.type} ({str(error).splitlines()[0]})"
         ) from None
 
@@ -67,12 +67,12 @@ def _refuse_infinity(table: TableSpec, column: ColumnSpec, array: pa.Array) -> N
         first, last, whole = _FIRST_DAY, _LAST_DAY, pa.int32()
     else:
         if column.type.base in ("datetime2", "datetimeoffset") and _any_beyond(array):
-            raise _mismatch(table, column, _BEYOND)
+            raise value_mismatch(table, column, _BEYOND)
         return
     bounds = pc.min_max(array.view(whole))
     low, high = bounds["min"], bounds["max"]
     if low.is_valid and (low.as_py() < first.as_py() or high.as_py() > last.as_py()):
-        raise _mismatch(table, column, _BEYOND)
+        raise value_mismatch(table, column, _BEYOND)
 
 
 def _any_beyond(array: pa.Array) -> bool:
@@ -85,7 +85,7 @@ def _refuse_long_text(table: TableSpec, column: ColumnSpec, array: pa.Array) -> 
     if longest is None or longest == MAX_LENGTH:
         return
     if _most(pc.binary_length(array)) > longest and _most(pc.utf8_length(array)) > longest:
-        raise _mismatch(table, column, f"a value is longer than {column.type}")
+        raise value_mismatch(table, column, f"a value is longer than {column.type}")
 
 
 def _refuse_finer_time(table: TableSpec, column: ColumnSpec, array: pa.Array) -> None:
@@ -101,19 +101,13 @@ def _refuse_finer_time(table: TableSpec, column: ColumnSpec, array: pa.Array) ->
         unit = 10 ** (_MICROSECOND_DIGITS - kept)
         is_exact = pc.all(pc.equal(pc.multiply(pc.divide(whole, unit), unit), whole)).as_py()
     if is_exact is False:
-        raise _mismatch(table, column, f"a value has more digits of a second than {column.type}")
+        raise value_mismatch(
+            table, column, f"a value has more digits of a second than {column.type}"
+        )
 
 
 def _most(lengths: pa.Array) -> int:
     return pc.max(lengths).as_py() or 0
-
-
-def _mismatch(table: TableSpec, column: ColumnSpec, cause: str) -> SchemaMismatchError:
-    return SchemaMismatchError(
-        operation=f"read table {table.name}",
-        cause=f"column {column.name}: {cause}",
-        next_step="Correct the value at the source or the column's type in the spec file",
-    )
 
 
 def staging_schema(table: TableSpec) -> pa.Schema:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 
 from replica_worker.engines.interface import Side
+from replica_worker.engines.mismatches import refuse_columns
 from replica_worker.engines.postgresql.types import FoundColumn, strategy_for
-from replica_worker.errors import SchemaMismatchError
 from replica_worker.model.specs import ColumnSpec, TableSpec
 
 _STORED_AS = re.compile(r"([a-z ]+)(?:\((\d+)(?:,(\d+))?\))?")
@@ -33,15 +33,7 @@ def require_columns(table: TableSpec, found: Iterable[FoundColumn], side: Side) 
     are read. A target column that is narrower would round or cut them without a word.
     """
     live = {column.name: column for column in found}
-    for column in table.columns:
-        cause = _objection(column, live.get(column.name), side)
-        if cause:
-            raise SchemaMismatchError(
-                operation=f"compare table {table.name} with its spec",
-                cause=f"column {column.name} {cause}",
-                next_step="Correct the spec file (or set the column's `replicate` to false), "
-                "or the table, and try again",
-            )
+    refuse_columns(table, lambda column: _objection(column, live.get(column.name), side))
 
 
 def _objection(column: ColumnSpec, found: FoundColumn | None, side: Side) -> str | None:

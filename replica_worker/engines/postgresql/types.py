@@ -131,19 +131,6 @@ def strategy_for(sql_type: SqlType) -> TypeStrategy:
     return _time(sql_type)
 
 
-def spelling_of(stored_as: str) -> str:
-    """The type as PostgreSQL's catalogue spells it."""
-    name, bracket, digits = stored_as.partition("(")
-    long_name, behind = {
-        "varchar": ("character varying", ""),
-        "char": ("character", ""),
-        "time": ("time", " without time zone"),
-        "timestamp": ("timestamp", " without time zone"),
-        "timestamptz": ("timestamp", " with time zone"),
-    }.get(name, (name, ""))
-    return f"{long_name}{bracket}{digits}{behind}"
-
-
 def _text(sql_type: SqlType) -> TypeStrategy:
     if sql_type.length == MAX_LENGTH:
         return TypeStrategy(stored_as="text", accepted=_TEXTS)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from replica_worker.engines.mismatches import value_mismatch
 from replica_worker.engines.sqlserver.types import strategy_for
-from replica_worker.errors import SchemaMismatchError
 from replica_worker.model.specs import ColumnSpec, TableSpec
 
 
@@ -25,7 +25,7 @@ def to_spec_batch(table: TableSpec, batch: pa.RecordBatch) -> pa.RecordBatch:
 
 def _to_spec_array(table: TableSpec, column: ColumnSpec, array: pa.Array) -> pa.Array:
     if array.null_count and not column.nullable:
-        raise _mismatch(table, column, "it holds NULL, though the spec says it cannot")
+        raise value_mismatch(table, column, "it holds NULL, though the spec says it cannot")
     target = column.type.arrow
     if array.type == target:
         return array
@@ -34,17 +34,9 @@ def _to_spec_array(table: TableSpec, column: ColumnSpec, array: pa.Array) -> pa.
             return array.view(target)  # nanoseconds since midnight
         return array.cast(target)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise _mismatch(
+        raise value_mismatch(
             table, column, f"a value does not fit {column.type} ({str(error).splitlines()[0]})"
         ) from None
-
-
-def _mismatch(table: TableSpec, column: ColumnSpec, cause: str) -> SchemaMismatchError:
-    return SchemaMismatchError(
-        operation=f"read table {table.name}",
-        cause=f"column {column.name}: {cause}",
-        next_step="Correct the value at the source or the column's type in the spec file",
-    )
 
 
 def staging_schema(table: TableSpec) -> pa.Schema:

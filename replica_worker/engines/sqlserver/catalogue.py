@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from replica_worker.engines.interface import Side
+from replica_worker.engines.mismatches import refuse_columns
 from replica_worker.engines.sqlserver.types import strategy_for
-from replica_worker.errors import SchemaMismatchError
 from replica_worker.model.specs import ColumnSpec, TableSpec
 
 
@@ -46,16 +46,12 @@ def require_columns(table: TableSpec, found: Iterable[FoundColumn], side: Side) 
     listed = list(found)
     exact = {column.name: column for column in listed}
     folded = {column.name.casefold(): column for column in listed}  # most collations fold case
-    for column in table.columns:
+
+    def objection_to(column: ColumnSpec) -> str | None:
         live = exact.get(column.name) or folded.get(column.name.casefold())
-        cause = _objection(column, live, side)
-        if cause:
-            raise SchemaMismatchError(
-                operation=f"compare table {table.name} with its spec",
-                cause=f"column {column.name} {cause}",
-                next_step="Correct the spec file (or set the column's `replicate` to false), "
-                "or the table, and try again",
-            )
+        return _objection(column, live, side)
+
+    refuse_columns(table, objection_to)
 
 
 def _objection(column: ColumnSpec, found: FoundColumn | None, side: Side) -> str | None:

@@ -1,0 +1,30 @@
+"""Errors for live columns and values that do not fit their spec, in the same words everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from replica_worker.errors import SchemaMismatchError
+from replica_worker.model.specs import ColumnSpec, TableSpec
+
+
+def refuse_columns(table: TableSpec, objection_to: Callable[[ColumnSpec], str | None]) -> None:
+    """SchemaMismatchError for the first column that there is an objection to."""
+    for column in table.columns:
+        objection = objection_to(column)
+        if objection:
+            raise SchemaMismatchError(
+                operation=f"compare table {table.name} with its spec",
+                cause=f"column {column.name} {objection}",
+                next_step="Correct the spec file (or set the column's `replicate` to false), "
+                "or the table, and try again",
+            )
+
+
+def value_mismatch(table: TableSpec, column: ColumnSpec, cause: str) -> SchemaMismatchError:
+    """The error for a value that was read and does not fit its column."""
+    return SchemaMismatchError(
+        operation=f"read table {table.name}",
+        cause=f"column {column.name}: {cause}",
+        next_step="Correct the value at the source or the column's type in the spec file",
+    )
