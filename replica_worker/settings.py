@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     connect_timeout: Seconds = 10
     statement_timeout: Seconds = 1800
     batch_bytes: Annotated[int, Field(ge=64 * 1024, le=1 << 30)] = 4 * 1024 * 1024
+
+    max_dop: Annotated[int, Field(ge=0, le=64)] = 1  # of one read at the source (SQL Server)
+    merge_style: Literal["merge", "upsert"] = "merge"  # SQL Server
 
     lease: Seconds = 120
     lost_after: Seconds = 300

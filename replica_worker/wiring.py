@@ -73,5 +73,7 @@ def _engine(settings: Settings, url: SecretStr | None, setting: str, *, read_onl
         statement_timeout=settings.statement_limit,
         batch_bytes=settings.batch_bytes,
         read_only=read_only,
+        max_dop=settings.max_dop if read_only else 0,
+        merge_style=settings.merge_style,
     )
     return open_engine(options, setting=setting)

@@ -22,10 +22,14 @@ def open_engine(options: ConnectionOptions, *, setting: str) -> Engine:
         from replica_worker.engines.postgresql.engine import PostgresEngine
 
         return PostgresEngine(options)
+    if dialect == "mssql":
+        from replica_worker.engines.sqlserver.engine import SqlServerEngine
+
+        return SqlServerEngine(options)
     raise SettingsError(
         operation=f"read {setting}",
         cause=f"there is no engine for {dialect!r}",
-        next_step="Use a postgresql+psycopg:// URL",
+        next_step="Use a mssql+mssqlpython://, mssql+pyodbc:// or postgresql+psycopg:// URL",
     )
 
 
