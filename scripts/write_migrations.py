@@ -9,16 +9,21 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from replica_worker.cli.setup import FOLDERS
 from replica_worker.settings import MIGRATIONS_FOLDER, Settings
 from replica_worker.usecases.migrate import generated_migrations
 from replica_worker.wiring import connect_deployment
 
-URLS = {"postgresql": "postgresql+psycopg://nobody@localhost/nothing"}  # never connected
+URLS = {  # never connected
+    "postgresql": "postgresql+psycopg://nobody@localhost/nothing",
+    "mssql": "mssql+mssqlpython://nobody@localhost/nothing",
+}
 
 
 def main() -> int:
     """Write every engine's migrations."""
-    for folder, url in URLS.items():
+    for dialect, folder in FOLDERS.items():
+        url = URLS[dialect]
         settings = Settings(source_url=url, target_url=url)
         for migration in generated_migrations(connect_deployment(settings)):
             path = Path(MIGRATIONS_FOLDER, folder, migration.name)

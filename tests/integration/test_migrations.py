@@ -18,7 +18,6 @@ from replica_worker.usecases.migrate import (
     TABLES_MIGRATION,
     Migration,
     apply_migrations,
-    generated_migrations,
     migrations_in_force,
     read_migrations,
 )
@@ -133,14 +132,6 @@ def test_spec_files_with_schemas_of_their_own_live_side_by_side(
 def test_folder_without_migrations_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MigrationError, match=r"no \.sql file"):
         read_migrations(tmp_path)
-
-
-@pytest.mark.parametrize("dialect", ["postgresql"])
-def test_shipped_migrations_are_what_specs_and_ledger_need(make_deployment, dialect: str) -> None:
-    """`scripts/write_migrations.py` makes them anew."""
-    text = DEFAULT_SPEC_FILE.read_text(encoding="utf-8")
-    generated = generated_migrations(make_deployment(text))
-    assert read_migrations(MIGRATIONS_FOLDER / dialect) == generated
 
 
 def test_shipped_migrations_make_a_warehouse_for_the_shipped_specs(make_deployment) -> None:

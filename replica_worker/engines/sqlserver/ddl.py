@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+from textwrap import dedent
+
 import sqlalchemy as sa
 from sqlalchemy.dialects import mssql
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.schema import CreateTable
 
 from replica_worker.engines.interface import STAGING_SCHEMA
-from replica_worker.engines.sqlserver.fragments import compose, quote
+from replica_worker.engines.sqlserver.fragments import Fragment, compose, join, quote
 from replica_worker.engines.sqlserver.types import EXACT_COLLATION, strategy_for
 from replica_worker.model.specs import ColumnSpec, TableSpec
 
 _GO = "\nGO\n"
 _LONGEST_NAME = 128
+_WRITTEN_FOR = (15,)  # SQL Server 2019; unasked, SQLAlchemy writes a date as DATETIME, as in 2005
 
 
 def table_ddl(table: TableSpec) -> str:
@@ -27,22 +31,22 @@ def table_ddl(table: TableSpec) -> str:
         + f",\n    CONSTRAINT {quote(_short(f'pk_{table.target_name}'))} PRIMARY KEY ({keys})\n);"
     )
     parts = [_schema(table.target_schema), create]
-    parts += [_index(table, columns) for columns in _indexed(table)]
+    parts += [_index(name, columns) for columns in _indexed(table)]
     return _GO.join(parts) + _GO
 
 
 def metadata_ddl(metadata: sa.MetaData, schema: str) -> str:
     """The metadata tables in `schema`, and the schema of the staging tables."""
     dialect = mssql.dialect()  # type: ignore[no-untyped-call]
+    dialect.server_version_info = _WRITTEN_FOR  # type: ignore[assignment]
     parts = [_schema(schema), _schema(STAGING_SCHEMA)]
     for table in metadata.sorted_tables:
         name = quote(schema, table.name)
         made = str(CreateTable(table).compile(dialect=dialect)).strip()
         made = "\n".join(line.rstrip() for line in made.splitlines())
         parts.append(f"IF OBJECT_ID(N'{_literal(str(name))}', N'U') IS NULL\n{made};")
-        for index in sorted(table.indexes, key=lambda index: str(index.name)):
-            made = str(CreateIndex(index).compile(dialect=dialect))
-            parts.append(_unless_index(str(name), str(index.name), f"{made};"))
+        indexes = sorted(table.indexes, key=lambda index: str(index.name))
+        parts += [_index(name, tuple(column.name for column in one.columns)) for one in indexes]
     return _GO.join(parts) + _GO
 
 
@@ -69,20 +73,30 @@ def _indexed(table: TableSpec) -> list[tuple[str, ...]]:
     return [(table.rowversion,)] if table.rowversion else []
 
 
-def _index(table: TableSpec, columns: tuple[str, ...]) -> str:
-    name = _short(f"ix_{table.target_name}__{'_'.join(columns)}")
-    on = quote(table.target_schema, table.target_name)
-    listed = ", ".join(str(quote(column)) for column in columns)
-    return _unless_index(str(on), name, f"CREATE INDEX {quote(name)} ON {on} ({listed});")
-
-
-def _unless_index(table: str, index: str, create: str) -> str:
-    found = compose(
-        "SELECT 1 FROM sys.indexes WHERE object_id = OBJECT_ID(N'{table}') AND name = N'{index}'",
-        table=_literal(table),
-        index=_literal(index),
+def _index(table: Fragment, columns: tuple[str, ...]) -> str:
+    """CREATE INDEX, unless the table has one that begins with these columns under any name."""
+    found = f"\n{17 * ' '}OR ".join(
+        f"key_ordinal = {place} AND COL_NAME(object_id, column_id) = N'{_literal(column)}'"
+        for place, column in enumerate(columns, start=1)
     )
-    return f"IF NOT EXISTS ({found})\n{create}"
+    create = compose(
+        """
+        IF NOT EXISTS (
+            SELECT 1 FROM sys.index_columns
+             WHERE object_id = OBJECT_ID(N'{literal}')
+               AND ({found})
+             GROUP BY index_id
+            HAVING COUNT(*) = {count})
+        CREATE INDEX {name} ON {table} ({columns});
+        """,
+        literal=_literal(str(table)),
+        found=found,
+        count=len(columns),
+        name=quote(_short(f"ix_{'_'.join(columns)}")),  # need differ within the table only
+        table=table,
+        columns=join(", ", (quote(column) for column in columns)),
+    )
+    return dedent(create.text).strip()
 
 
 def _literal(text: str) -> str:
@@ -90,4 +104,8 @@ def _literal(text: str) -> str:
 
 
 def _short(name: str) -> str:
-    return name[:_LONGEST_NAME]
+    """The name, cut to what SQL Server takes; what was cut still tells names apart."""
+    if len(name) <= _LONGEST_NAME:
+        return name
+    tail = f"_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return f"{name[: _LONGEST_NAME - len(tail)]}{tail}"
