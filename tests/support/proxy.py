@@ -1,0 +1,224 @@
+"""A TCP proxy that misbehaves on demand: between the product and a server of the tests.
+
+    with open_proxy("127.0.0.1", 5432) as proxy:
+        url = proxy.in_front_of(site.source_url)
+        proxy.cut_after(200_000)
+
+Threads, so that it works beside any driver. It counts what went through it. A link is one
+client's connection with its connection to the server.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import sqlalchemy as sa
+
+_BLOCK = 64 * 1024
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close at once, with RST
+_SLICES_PER_SECOND = 20  # of a throttled link
+
+
+class Proxy:
+    """Forwards to `host:port`; what it does to links may be changed at any time."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._server = (host, port)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._changed = threading.Condition()
+        self._links: set[_Link] = set()
+        self._is_closed = False
+        self._is_away = False
+        self._is_hanging = False
+        self._bytes_before_cut: int | None = None
+        self.latency = 0.0  # seconds, added to every round trip
+        self.bytes_per_second: int | None = None  # of each link, towards the client
+        self.accepted = 0  # links since the start, refused ones included
+        self.most_at_once = 0
+        self.round_trips = 0  # how often a client spoke after its server had
+        self.bytes_to_clients = 0
+        threading.Thread(target=self._accept, name="proxy", daemon=True).start()
+
+    def in_front_of(self, url: str) -> str:
+        """The database URL, by way of this proxy."""
+        through = sa.make_url(url).set(host="127.0.0.1", port=self.port)
+        return through.render_as_string(hide_password=False)
+
+    # ------------------------------------------------------------ misbehaviour
+
+    def go_away(self) -> None:
+        """Cut all links and reset every new one, until `come_back`."""
+        with self._changed:
+            self._is_away = True
+        self.cut()
+
+    def come_back(self) -> None:
+        """Forward again, after `go_away` or `hang`; links that are cut stay so."""
+        with self._changed:
+            self._is_away = self._is_hanging = False
+            self._changed.notify_all()
+
+    def hang(self) -> None:
+        """Keep links, take new ones, forward nothing, say nothing, until `come_back`."""
+        with self._changed:
+            self._is_hanging = True
+
+    def cut(self) -> None:
+        """Reset all links that are open now."""
+        with self._changed:
+            links = list(self._links)
+        for link in links:
+            link.reset()
+
+    def cut_after(self, count: int) -> None:
+        """Reset, once, the link over which the `count`-th byte from now comes to its client."""
+        with self._changed:
+            self._bytes_before_cut = count
+
+    @property
+    def open_links(self) -> int:
+        """Links that are open now."""
+        with self._changed:
+            return len(self._links)
+
+    def close(self) -> None:
+        """Stop, and reset whatever is open."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+        self._listener.close()
+        self.cut()
+
+    # ------------------------------------------------------------ what links ask and tell
+
+    def wait_while_hanging(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_closed or not self._is_hanging)
+
+    def count_round_trip(self) -> None:
+        with self._changed:
+            self.round_trips += 1
+
+    def take_bytes(self, count: int) -> bool:
+        """Count bytes on their way to a client; False if the link is to be reset instead."""
+        with self._changed:
+            self.bytes_to_clients += count
+            if self._bytes_before_cut is None:
+                return True
+            self._bytes_before_cut -= count
+            if self._bytes_before_cut > 0:
+                return True
+            self._bytes_before_cut = None
+            return False
+
+    def forget(self, link: _Link) -> None:
+        with self._changed:
+            self._links.discard(link)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return  # closed
+            with self._changed:
+                self.accepted += 1
+                is_refused = self._is_away or self._is_closed
+            if is_refused:
+                _reset(client)
+                continue
+            try:
+                server = socket.create_connection(self._server)
+            except OSError:
+                _reset(client)
+                continue
+            link = _Link(self, client, server)
+            with self._changed:
+                self._links.add(link)
+                self.most_at_once = max(self.most_at_once, len(self._links))
+            link.start()
+
+
+class _Link:
+    """Two sockets and a thread for each direction."""
+
+    def __init__(self, proxy: Proxy, client: socket.socket, server: socket.socket) -> None:
+        self._proxy = proxy
+        self._client = client
+        self._server = server
+        self._server_spoke = True
+        for end in (client, server):
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def start(self) -> None:
+        for pump in (self._to_server, self._to_client):
+            threading.Thread(target=self._run, args=[pump], name="proxy link", daemon=True).start()
+
+    def reset(self) -> None:
+        for end in (self._client, self._server):
+            _reset(end)
+
+    def _run(self, pump: object) -> None:
+        try:
+            pump()  # type: ignore[operator]
+        except OSError:
+            pass  # the other end is gone, or `reset` was called
+        finally:
+            self._proxy.forget(self)
+            self.reset()
+
+    def _to_server(self) -> None:
+        while block := self._client.recv(_BLOCK):
+            if self._server_spoke:
+                self._server_spoke = False
+                self._proxy.count_round_trip()
+                time.sleep(self._proxy.latency)
+            self._proxy.wait_while_hanging()
+            self._server.sendall(block)
+
+    def _to_client(self) -> None:
+        while block := self._server.recv(self._slice):
+            self._server_spoke = True
+            self._proxy.wait_while_hanging()
+            if not self._proxy.take_bytes(len(block)):
+                return
+            if rate := self._proxy.bytes_per_second:
+                time.sleep(len(block) / rate)
+            self._client.sendall(block)
+
+    @property
+    def _slice(self) -> int:
+        rate = self._proxy.bytes_per_second
+        return max(1, rate // _SLICES_PER_SECOND) if rate else _BLOCK
+
+
+def _reset(end: socket.socket) -> None:
+    """Close with RST, and wake the thread that waits for the socket."""
+    with suppress(OSError):
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        end.shutdown(socket.SHUT_RD)
+    end.close()
+
+
+@contextmanager
+def open_proxy(host: str, port: int) -> Iterator[Proxy]:
+    """A proxy in front of a server, for as long as the block lasts."""
+    proxy = Proxy(host, port)
+    try:
+        yield proxy
+    finally:
+        proxy.close()
+
+
+@contextmanager
+def open_proxy_of(url: str) -> Iterator[Proxy]:
+    """A proxy in front of the server that a database URL names."""
+    parsed = sa.make_url(url)
+    with open_proxy(parsed.host or "127.0.0.1", parsed.port or 5432) as proxy:
+        yield proxy
