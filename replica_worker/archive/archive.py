@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -127,6 +128,29 @@ class Archive:
             return Manifest.model_validate_json(content)
         except ValueError:
             raise _broken(name, "its manifest is not one that this product wrote") from None
+
+    def try_out(self) -> int | None:
+        """Write a small file, read it back, remove it; the bytes left, where they are known.
+
+        ArchiveError if files cannot be kept there.
+        """
+        name, text = f"doctor-{secrets.token_hex(8)}.txt", b"replica doctor tries the exports\n"
+        operation = "write to the exports"
+        with storage_errors(operation):
+            with self._store.create(name) as file:
+                file.write(text)
+            try:
+                with self._store.open(name) as file:
+                    came_back = file.read() == text
+            finally:
+                self._store.remove(name)
+            if not came_back:
+                raise ArchiveError(
+                    operation=operation,
+                    cause="a file did not come back as it was written",
+                    next_step="Check the disk or the object store below REPLICA_EXPORTS",
+                )
+            return self._store.free_bytes()
 
     def sweep_leftovers(self, *, older_than_seconds: float, now: float) -> int:
         """Remove what crashed writers left behind; the number of files removed."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,6 +52,10 @@ class Store(Protocol):
 
     def sweep_leftovers(self, *, older_than_seconds: float, now: float) -> int:
         """Remove what crashed writers left behind; the number of files removed."""
+        ...
+
+    def free_bytes(self) -> int | None:
+        """How much may still be written; None where nobody knows."""
         ...
 
 
@@ -98,6 +103,10 @@ class FolderStore:
                 continue  # renamed by its writer, or removed by another sweep, at this moment
         return removed
 
+    def free_bytes(self) -> int | None:
+        """What this user may still write to the folder's disk."""
+        return shutil.disk_usage(self.root).free
+
 
 class ObjectStore:
     """Objects of a pyarrow filesystem (S3, GCS, Azure, …); an object appears when it is closed."""
@@ -133,6 +142,10 @@ class ObjectStore:
         """Nothing to do: an upload that did not complete left no object."""
         del older_than_seconds, now
         return 0
+
+    def free_bytes(self) -> int | None:
+        """Object stores do not tell."""
+        return None
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}"

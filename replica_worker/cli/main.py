@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import click
 
 from replica_worker import __version__
+from replica_worker.cli.doctor import doctor
 from replica_worker.cli.look import history, status, verify
 from replica_worker.cli.setup import migrate
 from replica_worker.cli.work import backfill, check_fixes, run
@@ -61,7 +62,7 @@ def demo(context: click.Context, sales_per_day: int, days: int, workers: int, se
     context.exit(tell_story(sales_per_day=sales_per_day, days=days, workers=workers, seed=seed))
 
 
-for command in (migrate, run, backfill, check_fixes, status, history, verify):
+for command in (migrate, run, backfill, check_fixes, status, history, verify, doctor):
     replica.add_command(command)
 
 

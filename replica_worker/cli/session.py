@@ -32,9 +32,15 @@ class Session:
 
 
 @contextmanager
-def open_session() -> Iterator[Session]:
-    """The deployment that the settings name; without any URL, the one that the demo left."""
+def open_session(*, most_seconds: float | None = None) -> Iterator[Session]:
+    """The deployment that the settings name; without any URL, the one that the demo left.
+
+    `most_seconds` bounds what a statement may take below what the settings allow.
+    """
     settings = load_settings()
+    if most_seconds is not None:
+        limit = min(most_seconds, settings.statement_timeout)
+        settings = settings.model_copy(update={"statement_timeout": limit})
     logging.getLogger("replica_worker").setLevel(settings.log_level)
     if settings.source_url or settings.target_url:
         yield from _over(settings, is_embedded=False)

@@ -27,6 +27,7 @@ import sqlalchemy as sa
 from replica_worker.model.counts import MergeCounts
 from replica_worker.model.days import DayRange
 from replica_worker.model.digests import Digest, DigestKind
+from replica_worker.model.findings import Finding
 from replica_worker.model.specs import TableSpec
 
 DAY_FIELD = "__day"
@@ -231,6 +232,13 @@ class Engine(Protocol):
 
     def open_warehouse(self) -> Warehouse:
         """The writing side; connects lazily."""
+        ...
+
+    def examine(self, side: Side, tables: Sequence[TableSpec]) -> Iterator[Finding]:
+        """Look at the server, the session and the login's rights; changes nothing.
+
+        DatabaseError if the server lets us not in; later errors are findings.
+        """
         ...
 
     def table_ddl(self, table: TableSpec) -> str:

@@ -128,6 +128,18 @@ def apply_migrations(deployment: Deployment, migrations: Sequence[Migration]) ->
     return [migration.name for migration in applied]
 
 
+def find_unapplied(
+    deployment: Deployment, migrations: Sequence[Migration]
+) -> tuple[list[str], list[str]]:
+    """Names of the migrations that are not recorded, and of those that were edited since."""
+    table = deployment.ledger.metadata.tables[f"{deployment.spec.target_schema}.replica_migration"]
+    with deployment.warehouse.sql.connect() as connection:
+        recorded = _recorded(connection, table)
+    missing = [one.name for one in migrations if one.name not in recorded]
+    edited = [one.name for one in migrations if recorded.get(one.name, one.sha256) != one.sha256]
+    return missing, edited
+
+
 def _recorded(connection: sa.Connection, table: sa.Table) -> dict[str, str]:
     if not sa.inspect(connection).has_table(table.name, schema=table.schema):
         return {}

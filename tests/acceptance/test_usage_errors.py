@@ -105,7 +105,8 @@ UNUSABLE: list[tuple[str, str, list[str]]] = [
 
 def test_settings_that_cannot_be_used(run: Run) -> None:
     for name, value, complaint in UNUSABLE:
-        expect_complaint(run("history", **{name: value}), *complaint)
+        for command in ("history", "doctor"):
+            expect_complaint(run(command, **{name: value}), *complaint)
 
 
 def test_a_url_whose_port_is_no_number(run: Run) -> None:
@@ -266,7 +267,9 @@ def test_env_local_is_read_and_the_environment_wins_over_it(shop: Shop) -> None:
     expect_complaint(shop.replica("history", REPLICA_TARGET_URL=NOWHERE), "refused")
 
 
-COMMANDS = ("migrate", "run", "backfill", "check-fixes", "status", "history", "verify", "demo")
+COMMANDS = (
+    "migrate", "run", "backfill", "check-fixes", "status", "history", "verify", "doctor", "demo"
+)  # fmt: skip
 
 
 def test_help_needs_no_settings(

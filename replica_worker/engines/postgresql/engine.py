@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 
 import sqlalchemy as sa
 
-from replica_worker.engines.interface import ConnectionOptions, Snapshot, Warehouse
+from replica_worker.engines.interface import ConnectionOptions, Side, Snapshot, Warehouse
 from replica_worker.engines.postgresql import ddl
 from replica_worker.engines.postgresql.connect import cursor_of
 from replica_worker.engines.postgresql.errors import translate
+from replica_worker.engines.postgresql.examination import examine
 from replica_worker.engines.postgresql.snapshot import open_snapshot
 from replica_worker.engines.postgresql.warehouse import PostgresWarehouse
+from replica_worker.model.findings import Finding
 from replica_worker.model.specs import TableSpec
 
 
@@ -30,6 +33,10 @@ class PostgresEngine:
     def open_warehouse(self) -> Warehouse:
         """The writing side; connects lazily."""
         return PostgresWarehouse(self._options)
+
+    def examine(self, side: Side, tables: Sequence[TableSpec]) -> Iterator[Finding]:
+        """Look at the server, the session and the login's rights; changes nothing."""
+        return examine(self._options, side, tables)
 
     def table_ddl(self, table: TableSpec) -> str:
         """Re-runnable statements that make the target table, its key and its indexes."""

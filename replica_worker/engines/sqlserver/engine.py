@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 import sqlalchemy as sa
 
-from replica_worker.engines.interface import ConnectionOptions, Snapshot, Warehouse
+from replica_worker.engines.interface import ConnectionOptions, Side, Snapshot, Warehouse
 from replica_worker.engines.sqlserver import ddl
 from replica_worker.engines.sqlserver.batches import split_batches
 from replica_worker.engines.sqlserver.errors import translate
+from replica_worker.engines.sqlserver.examination import examine
 from replica_worker.engines.sqlserver.snapshot import open_snapshot
 from replica_worker.engines.sqlserver.warehouse import SqlServerWarehouse
+from replica_worker.model.findings import Finding
 from replica_worker.model.specs import TableSpec
 
 
@@ -31,6 +34,10 @@ class SqlServerEngine:
     def open_warehouse(self) -> Warehouse:
         """The writing side; connects lazily."""
         return SqlServerWarehouse(self._options)
+
+    def examine(self, side: Side, tables: Sequence[TableSpec]) -> Iterator[Finding]:
+        """Look at the server, the session and the login's rights; changes nothing."""
+        return examine(self._options, side, tables)
 
     def table_ddl(self, table: TableSpec) -> str:
         """Re-runnable statements that make the target table, its key and its indexes."""
