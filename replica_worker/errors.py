@@ -9,7 +9,7 @@ retry (`usecases`) or how a driver's error is classified (`engines`).
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 
 def _phrase(text: str) -> str:
@@ -31,6 +31,8 @@ class ReplicaError(Exception):
         retryable: whether the same work may succeed later without anyone's help.
         chunk: the chunk it happened on ("APP_4_SALES 2026-11-22"), when there is one.
     """
+
+    _FIELDS: ClassVar[tuple[str, ...]] = ("operation", "cause", "next_step", "retryable", "chunk")
 
     def __init__(
         self,
@@ -54,8 +56,7 @@ class ReplicaError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Errors cross process boundaries whole."""
-        fields = ("operation", "cause", "next_step", "retryable", "chunk")
-        return partial(type(self), **{name: getattr(self, name) for name in fields}), ()
+        return partial(type(self), **{name: getattr(self, name) for name in self._FIELDS}), ()
 
     def on_chunk(self, chunk: str) -> ReplicaError:
         """Return this error, naming the chunk it happened on if none is named yet."""
@@ -97,6 +98,42 @@ class DatabaseError(ReplicaError):
 
 class DatabaseUnreachableError(DatabaseError):
     """The database could not be reached at all, or the connection broke."""
+
+
+class SourceAwayError(DatabaseUnreachableError):
+    """Other workers found the source away a moment ago, so it was not asked again.
+
+    Attributes:
+        rest_seconds: until somebody may try again.
+        outage_seconds: since the source was first found away.
+    """
+
+    _FIELDS = (*ReplicaError._FIELDS, "rest_seconds", "outage_seconds")
+
+    def __init__(
+        self,
+        *,
+        operation: str,
+        cause: str,
+        next_step: str,
+        rest_seconds: float = 0,
+        outage_seconds: float = 0,
+        retryable: bool = True,
+        chunk: str | None = None,
+    ) -> None:
+        self.rest_seconds = rest_seconds
+        self.outage_seconds = outage_seconds
+        super().__init__(
+            operation=operation,
+            cause=cause,
+            next_step=next_step,
+            retryable=retryable,
+            chunk=chunk,
+        )
+
+
+class SourceFullError(ReplicaError):
+    """All connections that the source is granted are in use; the chunk waits its turn."""
 
 
 class ArchiveError(ReplicaError):

@@ -48,6 +48,7 @@ class Settings(BaseSettings):
     statement_timeout: Seconds = 1800
     batch_bytes: Annotated[int, Field(ge=64 * 1024, le=1 << 30)] = 4 * 1024 * 1024
 
+    source_connections: Annotated[int, Field(ge=1, le=1000)] = 16  # of all workers together
     max_dop: Annotated[int, Field(ge=0, le=64)] = 1  # of one read at the source (SQL Server)
     merge_style: Literal["merge", "upsert"] = "merge"  # SQL Server
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import sqlalchemy as sa
 from pydantic import SecretStr
 
 from replica_worker.archive.archive import Archive
@@ -41,6 +42,7 @@ def connect_deployment(settings: Settings) -> Deployment:
     return Deployment(
         spec=spec,
         source=source,
+        source_name=_name_of(settings.source_url),
         target=target,
         warehouse=warehouse,
         archive=Archive(open_store(settings.exports)),
@@ -50,12 +52,20 @@ def connect_deployment(settings: Settings) -> Deployment:
             lost_after_seconds=settings.lost_after,
             most_attempts=settings.max_attempts,
             window=settings.window,
+            source_connections=settings.source_connections,
             delete_guard=DeleteGuard(largest_share=settings.delete_share),
         ),
         zone=settings.zone,
         exports=settings.exports,
         spec_is_default=settings.schema_file.resolve() == DEFAULT_SPEC_FILE.resolve(),
     )
+
+
+def _name_of(url: SecretStr | None) -> str:
+    """`host:port/database` of a URL that an engine was opened for."""
+    parsed = sa.make_url(url.get_secret_value() if url else "")
+    port = f":{parsed.port}" if parsed.port else ""
+    return f"{parsed.host or ''}{port}/{parsed.database or ''}"[:255]
 
 
 def _engine(settings: Settings, url: SecretStr | None, setting: str, *, read_only: bool) -> Engine:

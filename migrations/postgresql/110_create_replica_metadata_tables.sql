@@ -35,6 +35,7 @@ CREATE TABLE IF NOT EXISTS dbo.etl_progress (
 	state VARCHAR(16) NOT NULL,
 	attempt INTEGER DEFAULT 0 NOT NULL,
 	failures INTEGER DEFAULT 0 NOT NULL,
+	outages INTEGER DEFAULT 0 NOT NULL,
 	lease_until TIMESTAMP WITHOUT TIME ZONE,
 	worker VARCHAR(255),
 	not_before TIMESTAMP WITHOUT TIME ZONE,
@@ -63,6 +64,15 @@ CREATE INDEX IF NOT EXISTS ix_etl_progress__run_state ON dbo.etl_progress (run_i
 CREATE INDEX IF NOT EXISTS ix_etl_progress__state_lease ON dbo.etl_progress (state, lease_until);
 
 CREATE INDEX IF NOT EXISTS ix_etl_progress__table_day ON dbo.etl_progress (table_name, day);
+
+CREATE TABLE IF NOT EXISTS dbo.replica_endpoint (
+	endpoint VARCHAR(255) NOT NULL,
+	failures INTEGER NOT NULL,
+	failing_since TIMESTAMP WITHOUT TIME ZONE,
+	open_until TIMESTAMP WITHOUT TIME ZONE NOT NULL,
+	error TEXT,
+	PRIMARY KEY (endpoint)
+);
 
 CREATE TABLE IF NOT EXISTS dbo.replica_migration (
 	name VARCHAR(255) NOT NULL,

@@ -46,6 +46,7 @@ CREATE TABLE dbo.etl_progress (
 	state VARCHAR(16) NOT NULL,
 	attempt INTEGER NOT NULL DEFAULT 0,
 	failures INTEGER NOT NULL DEFAULT 0,
+	outages INTEGER NOT NULL DEFAULT 0,
 	lease_until DATETIME2(3) NULL,
 	worker NVARCHAR(255) NULL,
 	not_before DATETIME2(3) NULL,
@@ -95,6 +96,16 @@ IF NOT EXISTS (
      GROUP BY index_id
     HAVING COUNT(*) = 2)
 CREATE INDEX [ix_table_name_day] ON [dbo].[etl_progress] ([table_name], [day]);
+GO
+IF OBJECT_ID(N'[dbo].[replica_endpoint]', N'U') IS NULL
+CREATE TABLE dbo.replica_endpoint (
+	endpoint NVARCHAR(255) NOT NULL,
+	failures INTEGER NOT NULL,
+	failing_since DATETIME2(3) NULL,
+	open_until DATETIME2(3) NOT NULL,
+	error NVARCHAR(max) NULL,
+	PRIMARY KEY (endpoint)
+);
 GO
 IF OBJECT_ID(N'[dbo].[replica_migration]', N'U') IS NULL
 CREATE TABLE dbo.replica_migration (

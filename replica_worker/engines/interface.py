@@ -220,6 +220,15 @@ class Warehouse(Protocol):
         """Hold the session's lock of that name; False if another session has it."""
         ...
 
+    def lock_slot(
+        self, connection: sa.Connection, name: str, slots: int
+    ) -> AbstractContextManager[bool]:
+        """Hold the session's lock of one of `slots` slots of that name; False if none is free.
+
+        A session that holds a slot may be given the same one again.
+        """
+        ...
+
 
 class Engine(Protocol):
     """One SQL dialect, over one URL."""

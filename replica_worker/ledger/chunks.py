@@ -29,6 +29,7 @@ class Claim:
     action: Action
     attempt: int  # the fencing number
     failures: int  # attempts before this one that ended with an error or a worker's death
+    outages: int = 0  # attempts before this one that ended because a database was away
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,7 +213,13 @@ class Chunks:
             self.finish(connection, claim, state=state, error=error, **figures)
 
     def give_back(
-        self, claim: Claim, *, after_seconds: float, error: str | None, is_failure: bool
+        self,
+        claim: Claim,
+        *,
+        after_seconds: float,
+        error: str | None,
+        is_failure: bool,
+        is_outage: bool = False,
     ) -> None:
         """Put the chunk back to be handed out again, not before some seconds have passed."""
         with self._engine.begin() as connection:
@@ -225,6 +232,7 @@ class Chunks:
                     worker=sa.null(),
                     not_before=utc_now(after_seconds),
                     failures=self._chunks.c.failures + (1 if is_failure else 0),
+                    outages=self._chunks.c.outages + (1 if is_outage else 0),
                     error=sa.null() if error is None else error,
                 )
             )
@@ -377,6 +385,7 @@ def _claim(row: Any) -> Claim:
         action=Action(row.action),
         attempt=row.attempt,
         failures=row.failures,
+        outages=row.outages,
     )
 
 

@@ -126,6 +126,15 @@ class Runs:
             )
         return _run(row)
 
+    def age_seconds(self, run_id: str) -> float:
+        """How long ago the run began, by the database's clock."""
+        query = sa.select(self._runs.c.started_at, utc_now().label("now")).where(
+            self._runs.c.run_id == run_id
+        )
+        with self._engine.connect() as connection:
+            row = connection.execute(query).one()
+        return float((row.now - row.started_at).total_seconds())
+
     def latest(self, limit: int) -> list[Run]:
         """The newest runs, newest first."""
         query = sa.select(self._runs).order_by(self._runs.c.started_at.desc()).limit(limit)

@@ -23,6 +23,7 @@ def metadata_for(schema: str) -> sa.MetaData:
     _define_runs(metadata)
     _define_chunks(metadata)
     _define_audit(metadata)
+    _define_endpoints(metadata)
     _define_migrations(metadata)
     return metadata
 
@@ -72,6 +73,7 @@ def _define_chunks(metadata: sa.MetaData) -> None:
         sa.Column("state", _STATE, nullable=False),
         sa.Column("attempt", sa.Integer, nullable=False, server_default=sa.text("0")),
         sa.Column("failures", sa.Integer, nullable=False, server_default=sa.text("0")),
+        sa.Column("outages", sa.Integer, nullable=False, server_default=sa.text("0")),
         sa.Column("lease_until", _INSTANT),
         sa.Column("worker", sa.Unicode(255)),
         sa.Column("not_before", _INSTANT),  # earliest next hand-out
@@ -122,6 +124,18 @@ def _define_audit(metadata: sa.MetaData) -> None:
         sa.Column("checked_at", _INSTANT, nullable=False),
     )
     sa.Index("ix_dimension_refresh_audit__table_day", table.c.table_name, table.c.day)
+
+
+def _define_endpoints(metadata: sa.MetaData) -> None:
+    sa.Table(
+        "replica_endpoint",
+        metadata,
+        sa.Column("endpoint", sa.Unicode(255), primary_key=True),  # host:port/database
+        sa.Column("failures", sa.Integer, nullable=False),  # to connect, in a row
+        sa.Column("failing_since", _INSTANT),
+        sa.Column("open_until", _INSTANT, nullable=False),  # earliest next try
+        sa.Column("error", _LONG_TEXT),
+    )
 
 
 def _define_migrations(metadata: sa.MetaData) -> None:

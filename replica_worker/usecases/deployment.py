@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from replica_worker.archive.archive import Archive
 from replica_worker.engines.interface import Engine, Warehouse
+from replica_worker.ledger.endpoints import BreakerRules
 from replica_worker.ledger.ledger import Ledger
 from replica_worker.model.counts import DeleteGuard
 from replica_worker.model.specs import ReplicaSpec
@@ -20,9 +21,13 @@ class Policy:
     lost_after_seconds: float = 300  # a message unclaimed for so long is sent again
     most_attempts: int = 5  # errors or deaths of one chunk before it is failed
     most_outage_tries: int = 500  # while a database is away; some eight hours
+    longest_outage_seconds: float = 8 * 3600  # of the source, before its chunks are failed
     first_delay_seconds: float = 2  # before a failed chunk is tried again; doubles each time
     longest_delay_seconds: float = 60
     window: int = 64  # chunks of one run that are in the broker at once
+    source_connections: int = 16  # chunks that read the source at once, of all workers together
+    slot_wait_seconds: float = 5  # before a chunk that got no connection goes back
+    breaker: BreakerRules = field(default_factory=BreakerRules)
     delete_guard: DeleteGuard = field(default_factory=DeleteGuard)
 
 
@@ -32,6 +37,7 @@ class Deployment:
 
     spec: ReplicaSpec
     source: Engine
+    source_name: str  # host:port/database: what workers share in knowing it away
     target: Engine
     warehouse: Warehouse
     archive: Archive

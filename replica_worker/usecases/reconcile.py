@@ -24,6 +24,7 @@ from replica_worker.usecases.chunk_work import (
 )
 from replica_worker.usecases.deployment import Deployment
 from replica_worker.usecases.replicate import replicate_rows
+from replica_worker.usecases.source_door import open_source
 
 LOAD_CHECK = "load"
 FIXES_CHECK = "fixes"
@@ -46,7 +47,7 @@ class Comparison:
 def load_chunk(deployment: Deployment, work: ChunkWork) -> ChunkState:
     """Extract, stage and merge the chunk; SKIPPED if the source does not expose its table."""
     _require_target(deployment, work)
-    with deployment.source.open_snapshot() as snapshot:
+    with open_source(deployment, work.connection) as snapshot:
         if not _is_exposed(snapshot, work):
             return _skip(deployment, work)
         if work.spec.strategy is Strategy.INCREMENTAL:
@@ -59,7 +60,7 @@ def load_chunk(deployment: Deployment, work: ChunkWork) -> ChunkState:
 def check_chunk(deployment: Deployment, work: ChunkWork, options: RunOptions) -> ChunkState:
     """Compare the chunk's digests; repair what differs if that was asked for."""
     _require_target(deployment, work)
-    with deployment.source.open_snapshot() as snapshot:
+    with open_source(deployment, work.connection) as snapshot:
         if not _is_exposed(snapshot, work):
             return _skip(deployment, work)
         comparison = _compare(deployment, snapshot, work, deep=options.deep)
@@ -146,7 +147,7 @@ def bring_parent_on(deployment: Deployment, work: ChunkWork) -> None:
 
     with (
         deployment.warehouse.lock_chunk(work.connection, parent_work.lock_name) as is_ours,
-        deployment.source.open_snapshot() as snapshot,
+        open_source(deployment, work.connection) as snapshot,
     ):
         if is_ours:
             whole = whole_chunk(parent_work, part="again")

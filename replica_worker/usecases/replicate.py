@@ -26,6 +26,7 @@ from replica_worker.usecases.deployment import Deployment
 from replica_worker.usecases.extract import extract_rows, stage_extract
 from replica_worker.usecases.merge import guard_deletes, merge_staged
 from replica_worker.usecases.moved_rows import stage_moved_rows
+from replica_worker.usecases.source_door import open_source
 
 _log = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ def replicate_rows(
         _log.info("%s: %s; extracting again", work.claim.chunk, found.cause)
     with (
         deployment.warehouse.lock_moves(work.connection, work.spec),
-        deployment.source.open_snapshot() as newer,
+        open_source(deployment, work.connection) as newer,
     ):
         return _replicate_once(deployment, newer, work, request, record, may_move=True)
 

@@ -21,6 +21,7 @@ from replica_worker.model.specs import TableSpec
 from replica_worker.usecases.chunk_work import staging_name, staging_prefix
 from replica_worker.usecases.deployment import Deployment
 from replica_worker.usecases.leases import LeaseKeeper
+from replica_worker.usecases.source_door import is_source_resting
 from replica_worker.usecases.work import work_on_chunk
 
 _log = logging.getLogger(__name__)
@@ -73,8 +74,13 @@ def begin_run(
 
 
 def feed_run(deployment: Deployment, run_id: str, dispatcher: Dispatcher) -> int:
-    """Hand out as many of the run's pending chunks as the window has room for."""
+    """Hand out as many of the run's pending chunks as the window has room for.
+
+    None while the source is known to be away: all of them would only come back.
+    """
     run = deployment.ledger.runs.find(run_id)
+    if is_source_resting(deployment):
+        return 0
     chunks = deployment.ledger.chunks.take_pending(
         run_id, window=deployment.policy.window, actions=_fed_actions(run.kind)
     )

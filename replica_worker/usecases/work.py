@@ -20,6 +20,8 @@ from replica_worker.errors import (
     LeaseLostError,
     ParentBehindError,
     ReplicaError,
+    SourceAwayError,
+    SourceFullError,
 )
 from replica_worker.ledger.chunks import Claim
 from replica_worker.ledger.runs import RunOptions
@@ -54,11 +56,10 @@ def work_on_chunk(deployment: Deployment, chunk: ChunkId, *, worker: str) -> Chu
     except LeaseLostError as error:
         _log.warning("%s", error)
         return None
-    except ChunkBusyError:
-        deployment.ledger.chunks.give_back(
-            claim, after_seconds=_BUSY_DELAY_SECONDS, error=None, is_failure=False
-        )
-        return ChunkState.PENDING
+    except (ChunkBusyError, SourceFullError):
+        return _wait_turn(deployment, claim, after_seconds=_BUSY_DELAY_SECONDS)
+    except SourceAwayError as error:
+        return _wait_for_source(deployment, claim, error)
     except DeletesRefusedError as error:
         _log.warning("%s", error)
         return ChunkState.REFUSED
@@ -102,6 +103,29 @@ def _load_or_check(deployment: Deployment, work: ChunkWork, options: RunOptions)
         raise
 
 
+def _wait_turn(
+    deployment: Deployment, claim: Claim, *, after_seconds: float, error: str | None = None
+) -> ChunkState:
+    """Give the chunk back; it has not used up a try."""
+    deployment.ledger.chunks.give_back(
+        claim, after_seconds=after_seconds, error=error, is_failure=False
+    )
+    return ChunkState.PENDING
+
+
+def _wait_for_source(
+    deployment: Deployment, claim: Claim, error: SourceAwayError
+) -> ChunkState | None:
+    """Give the chunk back until the source is asked again; fail it when that took hours."""
+    waited = min(error.outage_seconds, deployment.ledger.runs.age_seconds(claim.chunk.run_id))
+    if waited > deployment.policy.longest_outage_seconds:
+        error.retryable = False
+        return _settle(deployment, claim, error)
+    rest = error.rest_seconds + _delay(deployment.policy, 1, random.random)
+    message = str(error.on_chunk(str(claim.chunk)))
+    return _wait_turn(deployment, claim, after_seconds=rest, error=message)
+
+
 def _classified(deployment: Deployment, error: Exception) -> ReplicaError:
     if isinstance(error, ReplicaError):
         return error
@@ -124,14 +148,18 @@ def _settle(deployment: Deployment, claim: Claim, error: ReplicaError) -> ChunkS
     message = str(error.on_chunk(str(claim.chunk)))
     # A database that is away is no fault of the chunk: its tries are counted apart, and last.
     is_outage = isinstance(error, DatabaseUnreachableError)
-    tries = claim.attempt if is_outage else claim.failures + 1
+    tries = (claim.outages if is_outage else claim.failures) + 1
     is_worth_a_try = tries < (policy.most_outage_tries if is_outage else policy.most_attempts)
     try:
         if error.retryable and is_worth_a_try:
             delay = _delay(policy, tries, random.random)
             _log.info("%s Tried again in %.0f s.", message, delay)
             deployment.ledger.chunks.give_back(
-                claim, after_seconds=delay, error=message, is_failure=not is_outage
+                claim,
+                after_seconds=delay,
+                error=message,
+                is_failure=not is_outage,
+                is_outage=is_outage,
             )
             return ChunkState.PENDING
         _log.error("%s", message)

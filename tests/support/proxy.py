@@ -21,6 +21,7 @@ import sqlalchemy as sa
 
 _BLOCK = 64 * 1024
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close at once, with RST
+_ESTABLISHED = b"\x01"  # TCP_INFO's state
 _SLICES_PER_SECOND = 20  # of a throttled link
 
 
@@ -141,7 +142,8 @@ class Proxy:
             link = _Link(self, client, server)
             with self._changed:
                 self._links.add(link)
-                self.most_at_once = max(self.most_at_once, len(self._links))
+                open_now = sum(one.is_established for one in self._links)
+                self.most_at_once = max(self.most_at_once, open_now)
             link.start()
 
 
@@ -155,6 +157,15 @@ class _Link:
         self._server_spoke = True
         for end in (client, server):
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    @property
+    def is_established(self) -> bool:
+        """Whether the client has not closed its end, told by the kernel before any thread saw."""
+        try:
+            state = self._client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
+        except OSError:
+            return False
+        return state == _ESTABLISHED
 
     def start(self) -> None:
         for pump in (self._to_server, self._to_client):

@@ -171,12 +171,30 @@ class PostgresWarehouse:
             if taken:
                 self._unlock(connection, key)
 
+    @contextmanager
+    def lock_slot(self, connection: sa.Connection, name: str, slots: int) -> Iterator[bool]:
+        """Hold the session's advisory lock of a slot of that name; False if none is free."""
+        group = _slot_group(name)
+        # LIMIT stops the function scan at the first slot whose lock was free.
+        take = sql.SQL(
+            "SELECT slot FROM generate_series(1, {}) AS slot "
+            "WHERE pg_try_advisory_lock({}, slot) LIMIT 1"
+        ).format(sql.Literal(slots), group)
+        taken = self._fetch(connection, take, "take a slot")
+        connection.commit()
+        try:
+            yield bool(taken)
+        finally:
+            if taken:
+                slot = sql.Literal(taken[0][0])
+                self._unlock(connection, sql.SQL("{}, {}").format(group, slot))
+
     def _unlock(self, connection: sa.Connection, key: sql.Composable) -> None:
         """Give a session's lock back; a lost connection has lost its locks with it."""
         if connection.invalidated or connection.closed or is_broken(connection):
             return
         connection.rollback()
-        release = sql.SQL("SELECT pg_advisory_unlock({}::bigint)").format(key)
+        release = sql.SQL("SELECT pg_advisory_unlock({})").format(key)
         self._fetch(connection, release, "give a lock back")
         connection.commit()
 
@@ -196,6 +214,12 @@ class PostgresWarehouse:
 def _advisory_key(name: str) -> sql.Composable:
     digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
     return sql.Literal(int.from_bytes(digest, "big", signed=True))
+
+
+def _slot_group(name: str) -> sql.Composable:
+    """Slots are locks of two keys, which PostgreSQL keeps apart from those of one."""
+    digest = hashlib.blake2b(name.encode(), digest_size=4).digest()
+    return sql.SQL("({})::int").format(sql.Literal(int.from_bytes(digest, "big", signed=True)))
 
 
 def _moves(table: TableSpec) -> sql.Composable:

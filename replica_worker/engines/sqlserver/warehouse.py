@@ -205,6 +205,21 @@ class SqlServerWarehouse:
             if taken:
                 self._release(connection, name)
 
+    @contextmanager
+    def lock_slot(self, connection: sa.Connection, name: str, slots: int) -> Iterator[bool]:
+        """Hold the session's application lock of a slot of that name; False if none is free."""
+        names = (f"slot {slot}|{name}" for slot in range(1, slots + 1))
+        taken = next(
+            (slot for slot in names if self._got(connection, slot, "Exclusive", "Session", 0) >= 0),
+            None,
+        )
+        connection.commit()
+        try:
+            yield taken is not None
+        finally:
+            if taken:
+                self._release(connection, taken)
+
     def _take(
         self, connection: sa.Connection, name: str, mode: str, owner: str, timeout_ms: int
     ) -> None:

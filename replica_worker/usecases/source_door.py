@@ -1,0 +1,82 @@
+"""The way to the source for all workers together: so many at once, and none while it is away.
+
+Loads and checks open the source here. A slot is a lock that the chunk's own warehouse session
+holds, so it is free again when its worker is gone. Commands that a person runs to look at the
+source do not pass here: one more connection is what they ask for.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import sqlalchemy as sa
+
+from replica_worker.engines.interface import Snapshot
+from replica_worker.errors import DatabaseUnreachableError, SourceAwayError, SourceFullError
+from replica_worker.ledger.endpoints import Outage
+from replica_worker.usecases.deployment import Deployment
+
+_PAUSE_SECONDS = 0.2  # between two looks for a free slot
+
+
+@contextmanager
+def open_source(deployment: Deployment, connection: sa.Connection) -> Iterator[Snapshot]:
+    """A snapshot of the source, under a slot held by the warehouse session of `connection`.
+
+    Raises:
+        SourceFullError: all slots are taken, and none came free within a few seconds.
+        SourceAwayError: others found the source away a moment ago; it was not asked again.
+        DatabaseUnreachableError: it was asked, and is away.
+    """
+    endpoints, rules = deployment.ledger.endpoints, deployment.policy.breaker
+    with ExitStack() as opened:
+        _take_slot(deployment, connection, opened)
+        outage = endpoints.admit(deployment.source_name, rules)
+        if outage:
+            raise _away(deployment, outage)
+        try:
+            snapshot = opened.enter_context(deployment.source.open_snapshot())
+        except DatabaseUnreachableError as error:
+            endpoints.note_failure(deployment.source_name, rules, cause=error.cause)
+            raise
+        endpoints.note_success(deployment.source_name)
+        yield snapshot
+
+
+def is_source_resting(deployment: Deployment) -> bool:
+    """Whether the source is known to be away, and nobody is to ask it just now."""
+    return (
+        deployment.ledger.endpoints.outage_of(deployment.source_name, deployment.policy.breaker)
+        is not None
+    )
+
+
+def _take_slot(deployment: Deployment, connection: sa.Connection, opened: ExitStack) -> None:
+    slots = deployment.policy.source_connections
+    deadline = time.monotonic() + deployment.policy.slot_wait_seconds
+    while True:
+        lock = deployment.warehouse.lock_slot(connection, deployment.source_name, slots)
+        if opened.enter_context(lock):
+            return
+        if time.monotonic() >= deadline:
+            break
+        time.sleep(_PAUSE_SECONDS)
+    raise SourceFullError(
+        operation="connect to the source",
+        cause=f"all {slots} connections that it is granted are in use",
+        next_step="It is tried again; REPLICA_SOURCE_CONNECTIONS grants more",
+        retryable=True,
+    )
+
+
+def _away(deployment: Deployment, outage: Outage) -> SourceAwayError:
+    return SourceAwayError(
+        operation="connect to the source",
+        cause=f"it has been away for {outage.lasts_seconds:.0f} s ({outage.cause})",
+        next_step=f"It is asked again in {outage.rest_seconds:.0f} s; check server and VPN",
+        retryable=True,
+        rest_seconds=outage.rest_seconds,
+        outage_seconds=outage.lasts_seconds,
+    )
