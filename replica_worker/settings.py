@@ -16,6 +16,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from replica_worker.errors import SettingsError
+from replica_worker.model.encoding import Encoding
 
 DEFAULT_SPEC_FILE = Path(__file__).parent.parent / "docs" / "replica_schema.json"
 MIGRATIONS_FOLDER = Path(__file__).parent.parent / "migrations"
@@ -51,6 +52,7 @@ class Settings(BaseSettings):
     source_connections: Annotated[int, Field(ge=1, le=1000)] = 16  # of all workers together
     max_dop: Annotated[int, Field(ge=0, le=64)] = 1  # of one read at the source (SQL Server)
     merge_style: Literal["merge", "upsert"] = "merge"  # SQL Server
+    digest_encoding: Encoding = "utf-8"  # SQL Server
 
     lease: Seconds = 120
     lost_after: Seconds = 300

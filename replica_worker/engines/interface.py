@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -27,11 +27,15 @@ import sqlalchemy as sa
 from replica_worker.model.counts import MergeCounts
 from replica_worker.model.days import DayRange
 from replica_worker.model.digests import Digest, DigestKind
+from replica_worker.model.encoding import Encoding
 from replica_worker.model.findings import Finding
 from replica_worker.model.specs import TableSpec
 
 DAY_FIELD = "__day"
 """Name of the extra column, last, in which `Snapshot.read_by_key` tells each row's day."""
+
+ROW_HASHES = pa.schema([("key", pa.string()), ("hash", pa.string())])
+"""Schema of what `row_hashes` gives: a row's key as JSON text, and the MD5 of its encoding."""
 
 STAGING_SCHEMA = "replica_stage"
 
@@ -45,12 +49,17 @@ class Side(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class RowSelection:
-    """Which rows of a table, on which side. Narrowed by copying, never changed."""
+    """Which rows of a table, on which side. Narrowed by copying, never changed.
+
+    Rows of `days`, of days `outside` a range and of no day (`dateless`) may be asked for together.
+    Where none of the three is asked for, all rows are meant, with and without a day.
+    """
 
     table: TableSpec
     side: Side
-    days: DayRange | None = None  # None: rows of all days, and of none
-    dateless: bool = False  # of a daily table only the rows that have no day
+    days: DayRange | None = None  # only rows of these days
+    outside: DayRange | None = None  # only rows of a day before or after these
+    dateless: bool = False  # of a daily table the rows of no day too; alone, only they
     changed_since: bytes | None = None  # only rows whose rowversion is above this
 
     @property
@@ -89,6 +98,7 @@ class ConnectionOptions:
     read_only: bool  # the source: open every session as one that cannot write
     max_dop: int = 0  # processors one read may use (SQL Server); 0: as the server likes
     merge_style: str = "merge"  # or "upsert", for servers or people without MERGE (SQL Server)
+    digest_encoding: Encoding = "utf-8"  # "utf-16": for SQL Server before 2019, on both sides
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,11 +121,12 @@ class Snapshot(Protocol):
         ...
 
     def read_by_key(
-        self, table: TableSpec, side: Side, keys: Sequence[KeyList]
+        self, table: TableSpec, side: Side, keys: Sequence[KeyList], *, dateless: bool = False
     ) -> Iterator[pa.RecordBatch]:
         """The rows, on any day, whose keys are listed, with `DAY_FIELD` behind the columns.
 
-        `keys` are lists as `Warehouse.surplus_keys` gives them.
+        `keys` are lists as `Warehouse.surplus_keys` gives them. With `dateless` a daily table's
+        rows of no day come too; their `DAY_FIELD` is NULL, as it is in tables that are not daily.
         """
         ...
 
@@ -123,8 +134,18 @@ class Snapshot(Protocol):
         """The digest of the selected rows, computed in the database."""
         ...
 
-    def row_hashes(self, selection: RowSelection) -> Iterator[pa.RecordBatch]:
-        """(`key` as JSON text, content `hash` as text) of each selected row."""
+    def digest_days(self, selection: RowSelection, kind: DigestKind) -> dict[date | None, Digest]:
+        """The digest of each day that has selected rows; under None that of those of no day."""
+        ...
+
+    def digest_buckets(self, selection: RowSelection, kind: DigestKind) -> dict[int, Digest]:
+        """The digest of each of the KEY_BUCKETS buckets that has selected rows."""
+        ...
+
+    def row_hashes(
+        self, selection: RowSelection, kind: DigestKind, buckets: frozenset[int] | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """(`key` as JSON text, `hash` as text) of each selected row, of these buckets only."""
         ...
 
 
@@ -200,6 +221,31 @@ class Warehouse(Protocol):
         self, connection: sa.Connection, selection: RowSelection, kind: DigestKind
     ) -> Digest:
         """The digest of the selected rows as this transaction sees them."""
+        ...
+
+    def digest_days(
+        self, connection: sa.Connection, selection: RowSelection, kind: DigestKind
+    ) -> dict[date | None, Digest]:
+        """The digest of each day that has selected rows; under None that of those of no day."""
+        ...
+
+    def digest_buckets(
+        self, connection: sa.Connection, selection: RowSelection, kind: DigestKind
+    ) -> dict[int, Digest]:
+        """The digest of each of the KEY_BUCKETS buckets that has selected rows."""
+        ...
+
+    def row_hashes(
+        self,
+        connection: sa.Connection,
+        selection: RowSelection,
+        kind: DigestKind,
+        buckets: frozenset[int] | None = None,
+    ) -> Iterator[pa.RecordBatch]:
+        """(`key` as JSON text, `hash` as text) of each selected row, of these buckets only.
+
+        To be read to its end before the connection is used for anything else.
+        """
         ...
 
     def highest_rowversion(self, connection: sa.Connection, table: TableSpec) -> bytes | None:

@@ -1,8 +1,8 @@
 """Digests and verdicts: what it means that two copies of a chunk are equal.
 
-A digest is the number of rows and an order-independent hash over them: the sum, modulo 2^128
-as two 64-bit halves, of one hash a row. How a row is hashed is the engines' matter; both sides
-of a comparison must hash alike, which `kind` and `encoding` make sure of.
+A digest is the number of rows and an order-independent hash over them: the sum, as two 64-bit
+halves modulo 2^64 each, of the MD5 of every row. What of a row is hashed, and how it is written
+down before, is in `encoding`; every engine does the same in its own SQL.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from replica_worker.model.specs import TableSpec
+from replica_worker.model.specs import ColumnSpec, TableSpec
+
+KEY_BUCKETS = 64
+"""Into so many buckets rows are dealt by the first six bits of the MD5 of their key's encoding."""
 
 _HALF = 1 << 64
 
@@ -56,3 +59,10 @@ def cheapest_kind(spec: TableSpec, *, deep: bool = False) -> DigestKind:
     other columns as well.
     """
     return DigestKind.VERSION if spec.rowversion and not deep else DigestKind.CONTENT
+
+
+def hashed_columns(table: TableSpec, kind: DigestKind) -> tuple[ColumnSpec, ...]:
+    """The columns that a digest of this kind covers, in the order in which they are encoded."""
+    if kind is DigestKind.VERSION and table.rowversion:
+        return (*table.key_columns, table.column(table.rowversion))
+    return table.columns

@@ -15,7 +15,7 @@ from datetime import date
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from replica_worker.engines.interface import RowSelection, Side, Snapshot
+from replica_worker.engines.interface import ROW_HASHES, RowSelection, Side, Snapshot
 from replica_worker.errors import SchemaMismatchError
 from replica_worker.model.days import DayRange
 from replica_worker.model.digests import Digest, DigestKind
@@ -166,12 +166,7 @@ def _find_dateless(target: Snapshot, spec: TableSpec, most: int) -> ChunkProof:
 
 
 def _hashes(snapshot: Snapshot, rows: RowSelection) -> pa.Table:
-    schema = pa.schema([("key", pa.string()), ("hash", pa.string())])
-    batches = [
-        pa.RecordBatch.from_arrays(batch.columns, schema=schema)
-        for batch in snapshot.row_hashes(rows)
-    ]
-    return pa.Table.from_batches(batches, schema=schema)
+    return pa.Table.from_batches(snapshot.row_hashes(rows, DigestKind.CONTENT), schema=ROW_HASHES)
 
 
 def _what(source_hash: str | None, target_hash: str | None) -> str:

@@ -47,7 +47,7 @@ def test_hostile_name_of_schema_table_and_column_is_only_a_name(bench: Bench, na
     rows = RowSelection(table=table, side=Side.SOURCE)
     with bench.snapshot(Side.SOURCE) as source:
         assert source.digest(rows, DigestKind.CONTENT).rows == 1
-        assert sum(batch.num_rows for batch in source.row_hashes(rows)) == 1
+        assert sum(batch.num_rows for batch in source.row_hashes(rows, DigestKind.CONTENT)) == 1
 
 
 def test_name_too_long_for_the_warehouse_is_refused_before_it_is_cut(bench: Bench) -> None:

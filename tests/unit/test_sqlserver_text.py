@@ -9,7 +9,7 @@ from support.replica import DAY
 from support.specs import LINES, SALES, columns, daily, spec_text
 
 from replica_worker.engines.interface import RowSelection, Side, StagedChunk
-from replica_worker.engines.sqlserver import ddl, merges, statements
+from replica_worker.engines.sqlserver import ddl, digests, merges, statements
 from replica_worker.engines.sqlserver.batches import split_batches
 from replica_worker.engines.sqlserver.fragments import Fragment, compose, quote
 from replica_worker.model.days import DayRange
@@ -99,9 +99,10 @@ def test_child_is_dated_by_its_parent_on_its_own_side() -> None:
 def test_hash_tells_null_from_empty_and_takes_any_number_of_columns() -> None:
     many = columns(ID="bigint!", DAY="date", **{f"C{n}": "varchar(9)" for n in range(195)})
     table = table_of({**SALES, "columns": many})
-    made = statements.digest_rows(rows_of(table), DigestKind.CONTENT, ZONE, max_dop=0).text
-    assert made.count("IS NULL THEN N'N'") == 197
-    assert made.count("CONCAT(CAST(N'' AS nvarchar(max))") == 4  # three parts and their whole
+    terms = digests.Terms(zone=ZONE, encoding="utf-8")
+    made = digests.digest_rows(rows_of(table), DigestKind.CONTENT, terms).text
+    assert made.count("DATALENGTH(") == 195
+    assert made.count("CONCAT(CAST('' AS varchar(max))") == 10  # nine parts and their whole
 
 
 def test_merge_holds_its_range_and_joins_on_the_key_alone() -> None:

@@ -92,15 +92,16 @@ def make_sqlalchemy_engine(options: ConnectionOptions) -> sa.Engine:
     )
 
 
-def cursor_of(connection: sa.Connection) -> psycopg.Cursor[tuple[Any, ...]]:
+def cursor_of(connection: sa.Connection, *, name: str = "") -> psycopg.Cursor[tuple[Any, ...]]:
     """A psycopg cursor inside the SQLAlchemy connection's transaction, begun if need be.
 
-    Without the begin, SQLAlchemy would not know of the work and its commit would do nothing.
+    One with a name stays at the server and gives its rows in parts. Without the begin,
+    SQLAlchemy would not know of the work and its commit would do nothing.
     """
     if not connection.in_transaction():
         connection.begin()
     driver = cast("psycopg.Connection[tuple[Any, ...]]", connection.connection.driver_connection)
-    return driver.cursor()
+    return driver.cursor(name) if name else driver.cursor()
 
 
 def is_broken(connection: sa.Connection) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pyarrow as pa
@@ -16,12 +17,13 @@ from psycopg import sql
 
 from replica_worker.engines.interface import (
     DAY_FIELD,
+    ROW_HASHES,
     ConnectionOptions,
     KeyList,
     RowSelection,
     Side,
 )
-from replica_worker.engines.postgresql import statements
+from replica_worker.engines.postgresql import digests, statements
 from replica_worker.engines.postgresql.arrays import to_spec_batch
 from replica_worker.engines.postgresql.catalogue import require_columns
 from replica_worker.engines.postgresql.connect import open_adbc
@@ -57,10 +59,11 @@ class PostgresSnapshot:
             yield to_spec_batch(selection.table, batch)
 
     def read_by_key(
-        self, table: TableSpec, side: Side, keys: Sequence[KeyList]
+        self, table: TableSpec, side: Side, keys: Sequence[KeyList], *, dateless: bool = False
     ) -> Iterator[pa.RecordBatch]:
         """The rows, on any day, whose keys are listed, with `DAY_FIELD` behind the columns."""
-        selection = RowSelection(table=table, side=side)
+        dateless = dateless or not table.is_daily
+        selection = RowSelection(table=table, side=side, dateless=dateless)
         found = self._find_columns(selection)
         for key_list in keys:
             statement = statements.select_rows_by_key(
@@ -75,17 +78,30 @@ class PostgresSnapshot:
 
     def digest(self, selection: RowSelection, kind: DigestKind) -> Digest:
         """The digest of the selected rows, computed in the database."""
-        statement = statements.digest_rows(selection, kind, self._options.zone)
-        batches = list(self._stream(statement, f"digest table {selection.table_name}"))
-        row = pa.Table.from_batches(batches).to_pylist()[0]
-        return Digest.from_sums(
-            kind=kind, rows=row["rows"], high=int(row["high"]), low=int(row["low"])
-        )
+        statement = digests.digest_rows(selection, kind, self._options.zone)
+        (row,) = self._fetch(statement, f"digest table {selection.table_name}")
+        return _digest_of(kind, row)
 
-    def row_hashes(self, selection: RowSelection) -> Iterator[pa.RecordBatch]:
-        """(`key` as JSON text, content `hash`) of each selected row."""
-        statement = statements.select_row_hashes(selection, self._options.zone)
-        yield from self._stream(statement, f"hash the rows of table {selection.table_name}")
+    def digest_days(self, selection: RowSelection, kind: DigestKind) -> dict[date | None, Digest]:
+        """The digest of each day that has selected rows; under None that of those of no day."""
+        statement = digests.digest_days(selection, kind, self._options.zone)
+        rows = self._fetch(statement, f"digest the days of table {selection.table_name}")
+        return {row["g"]: _digest_of(kind, row) for row in rows}
+
+    def digest_buckets(self, selection: RowSelection, kind: DigestKind) -> dict[int, Digest]:
+        """The digest of each of the KEY_BUCKETS buckets that has selected rows."""
+        statement = digests.digest_buckets(selection, kind, self._options.zone)
+        rows = self._fetch(statement, f"digest the key buckets of table {selection.table_name}")
+        return {row["g"]: _digest_of(kind, row) for row in rows}
+
+    def row_hashes(
+        self, selection: RowSelection, kind: DigestKind, buckets: frozenset[int] | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """(`key` as JSON text, `hash` as text) of each selected row, of these buckets only."""
+        statement = digests.select_row_hashes(selection, kind, buckets, self._options.zone)
+        operation = f"hash the rows of table {selection.table_name}"
+        for batch in self._stream(statement, operation):
+            yield pa.RecordBatch.from_arrays(batch.columns, schema=ROW_HASHES)
 
     def _find_columns(self, selection: RowSelection) -> tuple[FoundColumn, ...]:
         name = (selection.schema_name, selection.table_name)
@@ -95,6 +111,9 @@ class PostgresSnapshot:
                 FoundColumn(**row) for batch in batches for row in batch.to_pylist()
             )
         return self._found[name]
+
+    def _fetch(self, statement: sql.Composable, operation: str) -> list[dict[str, Any]]:
+        return [row for batch in self._stream(statement, operation) for row in batch.to_pylist()]
 
     def _stream(self, statement: sql.Composable, operation: str) -> Iterator[pa.RecordBatch]:
         cursor = self._connection.cursor(
@@ -112,6 +131,10 @@ class PostgresSnapshot:
             raise translated from None
         finally:
             cursor.close()
+
+
+def _digest_of(kind: DigestKind, row: dict[str, Any]) -> Digest:
+    return Digest.from_sums(kind=kind, rows=row["rows"], high=int(row["high"]), low=int(row["low"]))
 
 
 @contextmanager

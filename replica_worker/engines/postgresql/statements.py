@@ -3,15 +3,12 @@
 Identifiers are quoted by `sql.Identifier`, values by `sql.Literal`: COPY takes no parameters, so
 values are quoted by the driver on the client, for all statements alike. The texts are run as
 they stand (no placeholders are looked for in them).
-
-The encoding of a row that is hashed: for every column in order `N` if NULL, else the value's
-text behind its length and a colon. So NULL differs from '' and ('a','bc') from ('ab','c').
-Texts are exact under the session settings in `connect.py`.
+Texts are exact under the session settings in `connect.py`. Digests are in `digests`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -25,11 +22,9 @@ from replica_worker.engines.interface import (
 )
 from replica_worker.engines.postgresql.types import FoundColumn, read_expression, strategy_for
 from replica_worker.model.days import DayRange
-from replica_worker.model.digests import DigestKind
 from replica_worker.model.specs import ColumnSpec, TableSpec
 
 KEYS_PER_LIST = 5000
-_ARGUMENTS_PER_CALL = 90  # a PostgreSQL function takes 100 arguments
 
 _comma = sql.SQL(", ")
 _comma_line = sql.SQL(",\n       ")
@@ -85,10 +80,8 @@ def rows_of(
     """
     conditions: list[sql.Composable] = []
     orphans = (with_orphans or selection.dateless) and selection.table.day_from is not None
-    if selection.dateless:
-        conditions.append(sql.SQL("{} IS NULL").format(_day_of(selection.table)[1]))
-    elif selection.days is not None:
-        conditions.append(_day_condition(selection, selection.days, zone, with_orphans=orphans))
+    if ways := _ways_in(selection, zone, with_orphans=orphans):
+        conditions.append(sql.SQL("({})").format(sql.SQL("\n    OR ").join(ways)))
     if selection.changed_since is not None and selection.table.rowversion:
         conditions.append(
             sql.SQL("{} > {}::bytea").format(
@@ -100,6 +93,25 @@ def rows_of(
         parent=join_parent(selection, outer=orphans),
         conditions=_and.join(conditions) if conditions else _true,
     )
+
+
+def _ways_in(
+    selection: RowSelection, zone: ZoneInfo, *, with_orphans: bool
+) -> list[sql.Composable]:
+    """The conditions by day of which a row must fulfil one; none if all rows are meant."""
+    ways: list[sql.Composable] = []
+    if selection.days is not None:
+        ways.append(_day_condition(selection, selection.days, zone, with_orphans=with_orphans))
+    if selection.outside is not None:
+        column, quoted = _day_of(selection.table)
+        first, end = (
+            _day_literal(column, day, zone)
+            for day in (selection.outside.first, selection.outside.end)
+        )
+        ways.append(sql.SQL("{c} < {first} OR {c} >= {end}").format(c=quoted, first=first, end=end))
+    if selection.dateless:
+        ways.append(sql.SQL("{} IS NULL").format(_day_of(selection.table)[1]))
+    return ways
 
 
 def join_parent(selection: RowSelection, *, outer: bool = False) -> sql.Composable:
@@ -156,7 +168,7 @@ def _day_literal(column: ColumnSpec, day: date, zone: ZoneInfo) -> sql.Composabl
     return sql.SQL("{}::{}").format(sql.Literal(str(day)), sql.SQL(kind))
 
 
-def _day_value(table: TableSpec, zone: ZoneInfo) -> sql.Composable:
+def day_value(table: TableSpec, zone: ZoneInfo) -> sql.Composable:
     """A row's day as a date; NULL where it has none."""
     if not table.is_daily:
         return sql.SQL("NULL::date")
@@ -192,19 +204,21 @@ def _read_list(table: TableSpec, found: Sequence[FoundColumn]) -> sql.Composable
 def select_rows_by_key(
     selection: RowSelection, found: Sequence[FoundColumn], keys: str, zone: ZoneInfo
 ) -> sql.Composable:
-    """The rows on any day, but not those of no day, whose keys are in the list; and their day."""
+    """The rows whose keys are in the list, and their day; rows of no day if they are selected."""
     table = selection.table
+    day = day_value(table, zone)
     return sql.SQL(
         """
         SELECT {columns},
                {day} AS {day_field}
           FROM jsonb_to_recordset({keys}::jsonb) AS k({members})
           JOIN {source} t ON {on}{parent}
-         WHERE {day} IS NOT NULL
+         WHERE {dated}
         """
     ).format(
         columns=_read_list(table, found),
-        day=_day_value(table, zone),
+        day=day,
+        dated=_true if selection.dateless else sql.SQL("{} IS NOT NULL").format(day),
         day_field=sql.Identifier(DAY_FIELD),
         keys=sql.Literal(keys),
         members=_comma.join(
@@ -234,56 +248,6 @@ def key_as_json(table: TableSpec, alias: str = "t") -> sql.Composable:
         for index, name in enumerate(table.key)
     )
     return sql.SQL("jsonb_build_object({})").format(members)
-
-
-# ---------------------------------------------------------------- digests
-
-
-def row_hash(columns: Iterable[ColumnSpec], alias: str = "t") -> sql.Composable:
-    """md5 of the encoding of a row's columns."""
-    parts = [
-        sql.SQL("coalesce(length(({c})::text) || ':' || ({c})::text, 'N')").format(
-            c=strategy_for(column.type).hashed(column_of(alias, column.name))
-        )
-        for column in columns
-    ]
-    groups = [
-        sql.SQL("concat({})").format(_comma_line.join(parts[at : at + _ARGUMENTS_PER_CALL]))
-        for at in range(0, len(parts), _ARGUMENTS_PER_CALL)
-    ]
-    return sql.SQL("md5({})").format(
-        groups[0] if len(groups) == 1 else sql.SQL("concat({})").format(_comma.join(groups))
-    )
-
-
-def hashed_columns(table: TableSpec, kind: DigestKind) -> tuple[ColumnSpec, ...]:
-    """The columns that a digest of this kind covers."""
-    if kind is DigestKind.VERSION and table.rowversion:
-        return (*table.key_columns, table.column(table.rowversion))
-    return table.columns
-
-
-def digest_rows(selection: RowSelection, kind: DigestKind, zone: ZoneInfo) -> sql.Composable:
-    """Row count and the sums of the two halves of the row hashes."""
-    return sql.SQL(
-        """
-        SELECT count(*)                                                              AS rows,
-               coalesce(sum(('x' || substr(h, 1, 16))::bit(64)::bigint), 0)::text    AS high,
-               coalesce(sum(('x' || substr(h, 17, 16))::bit(64)::bigint), 0)::text   AS low
-          FROM (SELECT {hash} AS h
-                  {rows}
-                OFFSET 0) AS hashed
-        """
-    ).format(hash=row_hash(hashed_columns(selection.table, kind)), rows=rows_of(selection, zone))
-
-
-def select_row_hashes(selection: RowSelection, zone: ZoneInfo) -> sql.Composable:
-    """Key and content hash of every selected row."""
-    return sql.SQL("SELECT {key}::text AS key, {hash} AS hash\n  {rows}").format(
-        key=key_as_json(selection.table),
-        hash=row_hash(selection.table.columns),
-        rows=rows_of(selection, zone),
-    )
 
 
 def highest_rowversion(table: TableSpec) -> sql.Composable:

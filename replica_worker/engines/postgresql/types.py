@@ -43,7 +43,8 @@ class TypeStrategy:
     staged_as: str | None = None  # type of the staging column, where it is not `stored_as`
     unstaged: Expression = _as_is  # from the staging column to the target's type
     comparable: Expression = _as_is  # differs exactly when the value differs
-    hashed: Expression = _as_is  # its text is the same for equal values of all accepted types
+    hashed: Expression = _as_is  # what `concat` writes as model/encoding.py says
+    size: Expression | None = None  # bytes of the value, for types whose field begins with them
     staged_arrow: pa.DataType | None = None  # Arrow type to load, where it is not the spec's
     fraction: int | None = None  # digits of a second that the target keeps
 
@@ -64,7 +65,14 @@ class FoundColumn:
 BEYOND_CALENDAR = "!"
 """Stands before the text of an instant that SQL Server's calendar does not have."""
 
-_NUMBER_TEXT = _written("trim_scale({c}::numeric)")  # 1.5 and 1.5000 are one number
+
+def _digits_behind(scale: int) -> Expression:
+    """At least so many digits behind the point: 1.5 and 1.50000 are one decimal(16,4).
+
+    Nothing is rounded: a number that the spec's type does not hold has a text of its own.
+    """
+    zero = "0." + "0" * scale if scale else "0"
+    return _written(f"trim_scale({{c}}::numeric) + {zero}")
 
 
 def _instant(text: str) -> Expression:
@@ -78,34 +86,55 @@ def _instant(text: str) -> Expression:
 _TIMESTAMP_TEXT = _instant("to_char({c}, 'YYYY-MM-DD HH24:MI:SS.US') || '0'")
 _OFFSET_TEXT = _instant("to_char({c} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || '0 +00:00'")
 
+_SIZE = _written("octet_length({c})")
+_HEX = _written("encode({c}, 'hex')")
+_INSTANT_HASHED = _written("encode(timestamp_send({c}), 'hex')")  # microseconds since 2000
+
 _PLAIN: dict[str, TypeStrategy] = {
     "bigint": TypeStrategy(stored_as="bigint", accepted=_INTEGERS),
     "int": TypeStrategy(stored_as="integer", accepted=_INTEGERS),
     "smallint": TypeStrategy(stored_as="smallint", accepted=_INTEGERS),
     "tinyint": TypeStrategy(stored_as="smallint", accepted=_INTEGERS),
-    "bit": TypeStrategy(stored_as="boolean", accepted=frozenset({"bool"})),
-    "money": TypeStrategy(stored_as="numeric(19,4)", accepted=_NUMBERS, hashed=_NUMBER_TEXT),
-    "smallmoney": TypeStrategy(stored_as="numeric(10,4)", accepted=_NUMBERS, hashed=_NUMBER_TEXT),
+    "bit": TypeStrategy(
+        stored_as="boolean", accepted=frozenset({"bool"}), hashed=_written("{c}::int")
+    ),
+    "money": TypeStrategy(stored_as="numeric(19,4)", accepted=_NUMBERS, hashed=_digits_behind(4)),
+    "smallmoney": TypeStrategy(
+        stored_as="numeric(10,4)", accepted=_NUMBERS, hashed=_digits_behind(4)
+    ),
     # -0 and 0, and NaNs, compare equal though their bytes differ: compare the bytes.
     "float": TypeStrategy(
         stored_as="double precision",
         accepted=frozenset({"float8", "float4"}),
         comparable=_written("float8send({c})"),
-        hashed=_written("{c}::float8"),
+        hashed=_written("encode(float8send({c}), 'hex')"),
     ),
     "real": TypeStrategy(
-        stored_as="real", accepted=frozenset({"float4"}), comparable=_written("float4send({c})")
+        stored_as="real",
+        accepted=frozenset({"float4"}),
+        comparable=_written("float4send({c})"),
+        hashed=_written("encode(float4send({c}), 'hex')"),
     ),
     "date": TypeStrategy(stored_as="date", accepted=frozenset({"date"})),
-    "datetime": TypeStrategy(stored_as="timestamp(3)", accepted=frozenset({"timestamp"})),
-    "smalldatetime": TypeStrategy(stored_as="timestamp(0)", accepted=frozenset({"timestamp"})),
-    "text": TypeStrategy(stored_as="text", accepted=_TEXTS),
-    "ntext": TypeStrategy(stored_as="text", accepted=_TEXTS),
-    "xml": TypeStrategy(stored_as="text", accepted=_TEXTS | {"xml"}, read=_written("{c}::text")),
-    "binary": TypeStrategy(stored_as="bytea", accepted=frozenset({"bytea"})),
-    "varbinary": TypeStrategy(stored_as="bytea", accepted=frozenset({"bytea"})),
-    "image": TypeStrategy(stored_as="bytea", accepted=frozenset({"bytea"})),
-    "rowversion": TypeStrategy(stored_as="bytea", accepted=frozenset({"bytea"})),
+    "datetime": TypeStrategy(
+        stored_as="timestamp(3)", accepted=frozenset({"timestamp"}), hashed=_INSTANT_HASHED
+    ),
+    "smalldatetime": TypeStrategy(
+        stored_as="timestamp(0)", accepted=frozenset({"timestamp"}), hashed=_INSTANT_HASHED
+    ),
+    **dict.fromkeys(("text", "ntext"), TypeStrategy(stored_as="text", accepted=_TEXTS, size=_SIZE)),
+    "xml": TypeStrategy(
+        stored_as="text",
+        accepted=_TEXTS | {"xml"},
+        read=_written("{c}::text"),
+        hashed=_written("{c}::text"),
+        size=_written("octet_length({c}::text)"),
+    ),
+    **dict.fromkeys(
+        ("binary", "varbinary", "image"),
+        TypeStrategy(stored_as="bytea", accepted=frozenset({"bytea"}), hashed=_HEX, size=_SIZE),
+    ),
+    "rowversion": TypeStrategy(stored_as="bytea", accepted=frozenset({"bytea"}), hashed=_HEX),
     "uniqueidentifier": TypeStrategy(
         stored_as="uuid",
         accepted=frozenset({"uuid"}),
@@ -124,7 +153,7 @@ def strategy_for(sql_type: SqlType) -> TypeStrategy:
         return TypeStrategy(
             stored_as=f"numeric({sql_type.precision},{sql_type.scale})",
             accepted=_NUMBERS,
-            hashed=_NUMBER_TEXT,
+            hashed=_digits_behind(sql_type.scale or 0),
         )
     if sql_type.is_text:
         return _text(sql_type)
@@ -133,14 +162,20 @@ def strategy_for(sql_type: SqlType) -> TypeStrategy:
 
 def _text(sql_type: SqlType) -> TypeStrategy:
     if sql_type.length == MAX_LENGTH:
-        return TypeStrategy(stored_as="text", accepted=_TEXTS)
+        return TypeStrategy(stored_as="text", accepted=_TEXTS, size=_SIZE)
     if sql_type.base in ("char", "nchar"):
         return TypeStrategy(
             stored_as=f"char({sql_type.length})",
             accepted=_TEXTS | {"bpchar"},
-            hashed=_written("{c}::bpchar"),
+            hashed=_written("{c}::bpchar::text"),  # which drops the blanks behind
+            size=_written("octet_length({c}::bpchar::text)"),
         )
-    return TypeStrategy(stored_as=f"varchar({sql_type.length})", accepted=_TEXTS)
+    return TypeStrategy(stored_as=f"varchar({sql_type.length})", accepted=_TEXTS, size=_SIZE)
+
+
+def _digits_kept_not(sql_type: SqlType) -> str:
+    """The seventh digit of a second, which PostgreSQL does not keep."""
+    return " || '0'" if sql_type.scale == 7 else ""
 
 
 def _time(sql_type: SqlType) -> TypeStrategy:
@@ -150,6 +185,7 @@ def _time(sql_type: SqlType) -> TypeStrategy:
             stored_as=f"time({digits})",
             accepted=frozenset({"time"}),
             staged_arrow=pa.time64("us"),
+            hashed=_written("encode(time_send({c}), 'hex')" + _digits_kept_not(sql_type)),
             fraction=digits,
         )
     if sql_type.base == "datetimeoffset":
@@ -157,6 +193,7 @@ def _time(sql_type: SqlType) -> TypeStrategy:
             stored_as=f"timestamptz({digits})",
             accepted=frozenset({"timestamptz"}),
             read=_OFFSET_TEXT,
+            hashed=_written("encode(timestamptz_send({c}), 'hex') || '00'"),  # 7th digit, offset
             staged_as="text",
             unstaged=_written(f"{{c}}::timestamptz({digits})"),
             fraction=digits,
@@ -164,12 +201,15 @@ def _time(sql_type: SqlType) -> TypeStrategy:
     stored_as = f"timestamp({digits})"
     accepted = frozenset({"timestamp"})
     if sql_type.arrow != pa.string():
-        return TypeStrategy(stored_as=stored_as, accepted=accepted, fraction=digits)
+        return TypeStrategy(
+            stored_as=stored_as, accepted=accepted, fraction=digits, hashed=_INSTANT_HASHED
+        )
     return TypeStrategy(
         stored_as=stored_as,
         accepted=accepted,
         fraction=digits,
         read=_TIMESTAMP_TEXT,
+        hashed=_written("encode(timestamp_send({c}), 'hex')" + _digits_kept_not(sql_type)),
         staged_as="text",
         unstaged=_written(f"{{c}}::{stored_as}"),
     )

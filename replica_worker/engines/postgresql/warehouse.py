@@ -7,9 +7,10 @@ the psycopg connection underneath, as the bytes that `pgpq` encodes from Arrow b
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
+from datetime import date
 from typing import Any
 
 import pyarrow as pa
@@ -18,13 +19,14 @@ from pgpq import ArrowToPostgresBinaryEncoder
 from psycopg import sql
 
 from replica_worker.engines.interface import (
+    ROW_HASHES,
     ConnectionOptions,
     KeyList,
     RowSelection,
     Side,
     StagedChunk,
 )
-from replica_worker.engines.postgresql import merges, statements
+from replica_worker.engines.postgresql import digests, merges, statements
 from replica_worker.engines.postgresql.arrays import staging_schema
 from replica_worker.engines.postgresql.catalogue import require_columns
 from replica_worker.engines.postgresql.connect import cursor_of, is_broken, make_sqlalchemy_engine
@@ -36,6 +38,7 @@ from replica_worker.model.digests import Digest, DigestKind
 from replica_worker.model.specs import TableSpec
 
 _ROWS_PER_ENCODING = 8192  # bounds the encoder's buffer, some 10 MB of the widest rows
+_HASHES_PER_BATCH = 10_000  # some 2 MB
 _PLAN_FROM_ROWS = 1000  # below so many staged rows the planner's guess is good enough
 
 
@@ -131,9 +134,46 @@ class PostgresWarehouse:
         self, connection: sa.Connection, selection: RowSelection, kind: DigestKind
     ) -> Digest:
         """The digest of the selected rows as this transaction sees them."""
-        statement = statements.digest_rows(selection, kind, self._options.zone)
-        rows, high, low = self._fetch(connection, statement, "digest the target's rows")[0]
-        return Digest.from_sums(kind=kind, rows=int(rows), high=int(high), low=int(low))
+        statement = digests.digest_rows(selection, kind, self._options.zone)
+        (sums,) = self._fetch(connection, statement, "digest the target's rows")
+        return _digest_of(kind, sums)
+
+    def digest_days(
+        self, connection: sa.Connection, selection: RowSelection, kind: DigestKind
+    ) -> dict[date | None, Digest]:
+        """The digest of each day that has selected rows; under None that of those of no day."""
+        statement = digests.digest_days(selection, kind, self._options.zone)
+        rows = self._fetch(connection, statement, "digest the target's days")
+        return {day: _digest_of(kind, sums) for day, *sums in rows}
+
+    def digest_buckets(
+        self, connection: sa.Connection, selection: RowSelection, kind: DigestKind
+    ) -> dict[int, Digest]:
+        """The digest of each of the KEY_BUCKETS buckets that has selected rows."""
+        statement = digests.digest_buckets(selection, kind, self._options.zone)
+        rows = self._fetch(connection, statement, "digest the target's key buckets")
+        return {bucket: _digest_of(kind, sums) for bucket, *sums in rows}
+
+    def row_hashes(
+        self,
+        connection: sa.Connection,
+        selection: RowSelection,
+        kind: DigestKind,
+        buckets: frozenset[int] | None = None,
+    ) -> Iterator[pa.RecordBatch]:
+        """(`key` as JSON text, `hash` as text) of each selected row, of these buckets only."""
+        statement = digests.select_row_hashes(selection, kind, buckets, self._options.zone)
+        with (
+            _translated("hash the target's rows"),
+            cursor_of(connection, name="row_hashes") as cursor,
+        ):
+            cursor.execute(statements.text_of(statement))
+            while rows := cursor.fetchmany(_HASHES_PER_BATCH):
+                keys, hashes = zip(*rows, strict=True)
+                yield pa.RecordBatch.from_arrays(
+                    [pa.array(keys, pa.string()), pa.array(hashes, pa.string())],
+                    schema=ROW_HASHES,
+                )
 
     def highest_rowversion(self, connection: sa.Connection, table: TableSpec) -> bytes | None:
         """The largest rowversion the target holds; None if it holds no row."""
@@ -209,6 +249,11 @@ class PostgresWarehouse:
         with _translated(operation), cursor_of(connection) as cursor:
             cursor.execute(statements.text_of(statement))
             return list(cursor.fetchall())
+
+
+def _digest_of(kind: DigestKind, sums: Sequence[Any]) -> Digest:
+    rows, high, low = sums
+    return Digest.from_sums(kind=kind, rows=int(rows), high=int(high), low=int(low))
 
 
 def _advisory_key(name: str) -> sql.Composable:

@@ -10,18 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pyarrow as pa
 
 from replica_worker.engines.interface import (
     DAY_FIELD,
+    ROW_HASHES,
     ConnectionOptions,
     KeyList,
     RowSelection,
     Side,
 )
-from replica_worker.engines.sqlserver import statements
+from replica_worker.engines.sqlserver import digests, statements
 from replica_worker.engines.sqlserver.arrays import to_spec_batch
 from replica_worker.engines.sqlserver.catalogue import FoundColumn, require_columns
 from replica_worker.engines.sqlserver.connect import open_arrow
@@ -44,6 +46,9 @@ class SqlServerSnapshot:
     def __init__(self, connection: Any, options: ConnectionOptions) -> None:
         self._connection = connection
         self._options = options
+        self._terms = digests.Terms(
+            zone=options.zone, encoding=options.digest_encoding, max_dop=options.max_dop
+        )
         self._found: dict[tuple[str, str], tuple[FoundColumn, ...]] = {}
 
     def require_table(self, table: TableSpec, side: Side) -> bool:
@@ -70,10 +75,11 @@ class SqlServerSnapshot:
                 yield to_spec_batch(table, batch)
 
     def read_by_key(
-        self, table: TableSpec, side: Side, keys: Sequence[KeyList]
+        self, table: TableSpec, side: Side, keys: Sequence[KeyList], *, dateless: bool = False
     ) -> Iterator[pa.RecordBatch]:
         """The rows, on any day, whose keys are listed, with `DAY_FIELD` behind the columns."""
-        selection = RowSelection(table=table, side=side)
+        dateless = dateless or not table.is_daily
+        selection = RowSelection(table=table, side=side, dateless=dateless)
         schema = table.arrow_schema.append(pa.field(DAY_FIELD, pa.date32()))
         for key_list in keys:
             statement = statements.select_rows_by_key(selection, key_list.json, self._options.zone)
@@ -85,21 +91,31 @@ class SqlServerSnapshot:
 
     def digest(self, selection: RowSelection, kind: DigestKind) -> Digest:
         """The digest of the selected rows, computed in the database."""
-        statement = statements.digest_rows(
-            selection, kind, self._options.zone, max_dop=self._options.max_dop
-        )
-        rows, high, low = self._fetch(statement, f"digest table {selection.table_name}")[0]
-        return Digest.from_sums(kind=kind, rows=int(rows), high=int(high), low=int(low))
+        statement = digests.digest_rows(selection, kind, self._terms)
+        (sums,) = self._fetch(statement, f"digest table {selection.table_name}")
+        return digests.digest_of(kind, sums)
 
-    def row_hashes(self, selection: RowSelection) -> Iterator[pa.RecordBatch]:
-        """(`key` as JSON text, content `hash`) of each selected row."""
-        statement = statements.select_row_hashes(
-            selection, self._options.zone, max_dop=self._options.max_dop
-        )
+    def digest_days(self, selection: RowSelection, kind: DigestKind) -> dict[date | None, Digest]:
+        """The digest of each day that has selected rows; under None that of those of no day."""
+        statement = digests.digest_days(selection, kind, self._terms)
+        rows = self._fetch(statement, f"digest the days of table {selection.table_name}")
+        return {day: digests.digest_of(kind, sums) for day, *sums in rows}
+
+    def digest_buckets(self, selection: RowSelection, kind: DigestKind) -> dict[int, Digest]:
+        """The digest of each of the KEY_BUCKETS buckets that has selected rows."""
+        statement = digests.digest_buckets(selection, kind, self._terms)
+        rows = self._fetch(statement, f"digest the key buckets of table {selection.table_name}")
+        return {bucket: digests.digest_of(kind, sums) for bucket, *sums in rows}
+
+    def row_hashes(
+        self, selection: RowSelection, kind: DigestKind, buckets: frozenset[int] | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """(`key` as JSON text, `hash` as text) of each selected row, of these buckets only."""
+        statement = digests.select_row_hashes(selection, kind, buckets, self._terms)
         operation = f"hash the rows of table {selection.table_name}"
         for batch in self._stream(statement, operation, _LONG_ROWS):
             yield pa.RecordBatch.from_arrays(
-                [column.cast(pa.string()) for column in batch.columns], names=["key", "hash"]
+                [column.cast(pa.string()) for column in batch.columns], schema=ROW_HASHES
             )
 
     def begin(self) -> None:

@@ -1,8 +1,7 @@
-"""The statements that read: catalogue, rows, digests, look-ups.
+"""The statements that read: catalogue, rows, look-ups. Digests are in `digests`.
 
 Half-open ranges on the bare day column with parameters of its own type; explicit columns; no
-hint that reads dirty rows. The encoding of a row that is hashed is the same for every engine:
-for each column `N` if NULL, else the text's length in bytes, a colon and the text.
+hint that reads dirty rows.
 """
 
 from __future__ import annotations
@@ -23,11 +22,9 @@ from replica_worker.engines.sqlserver.fragments import (
 )
 from replica_worker.engines.sqlserver.types import BOUNDED_BYTES, strategy_for
 from replica_worker.model.days import DayRange
-from replica_worker.model.digests import DigestKind
 from replica_worker.model.specs import ColumnSpec, TableSpec
 
 KEYS_PER_LIST = 5000
-_ARGUMENTS_PER_CALL = 90  # CONCAT takes 254 arguments, on some servers 100
 
 FIND_COLUMNS = Fragment(
     """
@@ -63,10 +60,8 @@ def rows_of(
     """
     conditions: list[Fragment] = []
     orphans = (with_orphans or selection.dateless) and selection.table.day_from is not None
-    if selection.dateless:
-        conditions.append(compose("{day} IS NULL", day=_day_of(selection.table)[1]))
-    elif selection.days is not None:
-        conditions.append(_day_condition(selection, selection.days, zone, with_orphans=orphans))
+    if ways := _ways_in(selection, zone, with_orphans=orphans):
+        conditions.append(compose("({ways})", ways=join("\n    OR ", ways)))
     if selection.changed_since is not None and selection.table.rowversion:
         conditions.append(
             compose(
@@ -82,6 +77,26 @@ def rows_of(
         parent=join_parent(selection, outer=orphans),
         conditions=join("\n   AND ", conditions) if conditions else Fragment("1 = 1"),
     )
+
+
+def _ways_in(selection: RowSelection, zone: ZoneInfo, *, with_orphans: bool) -> list[Fragment]:
+    """The conditions by day of which a row must fulfil one; none if all rows are meant."""
+    ways: list[Fragment] = []
+    if selection.days is not None:
+        ways.append(_day_condition(selection, selection.days, zone, with_orphans=with_orphans))
+    if selection.outside is not None:
+        column, quoted = _day_of(selection.table)
+        ways.append(
+            compose(
+                "{c} < {first} OR {c} >= {end}",
+                c=quoted,
+                first=_midnight(column, selection.outside.first, zone),
+                end=_midnight(column, selection.outside.end, zone),
+            )
+        )
+    if selection.dateless:
+        ways.append(compose("{day} IS NULL", day=_day_of(selection.table)[1]))
+    return ways
 
 
 def join_parent(selection: RowSelection, *, outer: bool = False) -> Fragment:
@@ -145,7 +160,7 @@ def _midnight(column: ColumnSpec, day: date, zone: ZoneInfo) -> Fragment:
     return value(f"{day.isoformat()}T00:00:00", str(column.type))
 
 
-def _day_value(table: TableSpec, zone: ZoneInfo) -> Fragment:
+def day_value(table: TableSpec, zone: ZoneInfo) -> Fragment:
     """A row's day as a date; NULL where it has none."""
     if not table.is_daily:
         return Fragment("CAST(NULL AS date)")
@@ -179,7 +194,7 @@ def select_rows(selection: RowSelection, zone: ZoneInfo, *, long: bool, max_dop:
         "SELECT {columns}\n  {rows}{option}",
         columns=_read_list(selection.table, bounded=not long),
         rows=rows_of(selection, zone, also=also),
-        option=_option(max_dop),
+        option=option(max_dop),
     )
 
 
@@ -209,23 +224,26 @@ def _is_long(table: TableSpec, *, long: bool) -> Fragment:
     return compose("({tests})", tests=join(" OR " if long else " AND ", tests))
 
 
-def _option(max_dop: int) -> Fragment:
+def option(max_dop: int) -> Fragment:
+    """How many processors the statement may use."""
     return Fragment(f"\nOPTION (MAXDOP {int(max_dop)})") if max_dop else EMPTY
 
 
 def select_rows_by_key(selection: RowSelection, keys: str, zone: ZoneInfo) -> Fragment:
-    """The rows on any day, but not those of no day, whose keys are listed; and their day."""
+    """The rows whose keys are listed, and their day; rows of no day if they are selected."""
     table = selection.table
+    day = day_value(table, zone)
     return compose(
         """
         SELECT {columns},
                {day} AS {day_field}
           FROM OPENJSON({keys}) WITH ({members}) AS k
           JOIN {source} AS t ON {on}{parent}
-         WHERE {day} IS NOT NULL
+         WHERE {dated}
         """,
         columns=_read_list(table, bounded=False),
-        day=_day_value(table, zone),
+        day=day,
+        dated=Fragment("1 = 1") if selection.dateless else compose("{day} IS NOT NULL", day=day),
         day_field=quote(DAY_FIELD),
         keys=value(keys, "nvarchar(max)"),
         members=join(
@@ -261,85 +279,6 @@ def _same_key(column: ColumnSpec, live: Fragment, text: Fragment) -> Fragment:
 def key_type(column: ColumnSpec) -> str:
     """The type that a key's text is cast to before it is compared."""
     return strategy_for(column.type).stored_as
-
-
-# ---------------------------------------------------------------- digests
-
-
-def row_hash(columns: Iterable[ColumnSpec], alias: str = "t") -> Fragment:
-    """MD5, as 16 bytes, of the encoding of a row's columns."""
-    parts = [
-        compose(
-            "CASE WHEN {c} IS NULL THEN N'N' ELSE "
-            "CONCAT(DATALENGTH({text}), N':', CAST({text} AS nvarchar(max))) END",
-            c=column_of(alias, column.name),
-            text=strategy_for(column.type).text(column_of(alias, column.name)),
-        )
-        for column in columns
-    ]
-    groups = [
-        compose(
-            "CONCAT(CAST(N'' AS nvarchar(max)), {parts})", parts=join(",\n              ", group)
-        )
-        for group in (
-            parts[at : at + _ARGUMENTS_PER_CALL] for at in range(0, len(parts), _ARGUMENTS_PER_CALL)
-        )
-    ]
-    whole = (
-        groups[0]
-        if len(groups) == 1
-        else compose("CONCAT(CAST(N'' AS nvarchar(max)), {groups})", groups=join(", ", groups))
-    )
-    return compose("HASHBYTES('MD5', {whole})", whole=whole)
-
-
-def hashed_columns(table: TableSpec, kind: DigestKind) -> tuple[ColumnSpec, ...]:
-    """The columns that a digest of this kind covers."""
-    if kind is DigestKind.VERSION and table.rowversion:
-        return (*table.key_columns, table.column(table.rowversion))
-    return table.columns
-
-
-def digest_rows(
-    selection: RowSelection, kind: DigestKind, zone: ZoneInfo, *, max_dop: int
-) -> Fragment:
-    """Row count and the sums of the two halves of the row hashes, as text."""
-    return compose(
-        """
-        SELECT COUNT_BIG(*) AS [rows],
-               CONVERT(varchar(40), COALESCE(SUM({high}), 0)) AS high,
-               CONVERT(varchar(40), COALESCE(SUM({low}), 0))  AS low
-          FROM (SELECT {hash} AS h
-                  {rows}) AS hashed{option}
-        """,
-        high=_half(1),
-        low=_half(9),
-        hash=row_hash(hashed_columns(selection.table, kind)),
-        rows=rows_of(selection, zone),
-        option=_option(max_dop),
-    )
-
-
-def _half(start: int) -> Fragment:
-    return Fragment(f"CAST(CAST(SUBSTRING(h, {start}, 8) AS bigint) AS decimal(38,0))")
-
-
-def select_row_hashes(selection: RowSelection, zone: ZoneInfo, *, max_dop: int) -> Fragment:
-    """Key, as JSON, and content hash of every selected row."""
-    return compose(
-        """
-        SELECT [key], CONCAT({high}, ':', {low}) AS hash
-          FROM (SELECT {key} AS [key],
-                       {hash} AS h
-                  {rows}) AS hashed{option}
-        """,
-        high=_half(1),
-        low=_half(9),
-        key=key_as_json(selection.table),
-        hash=row_hash(selection.table.columns),
-        rows=rows_of(selection, zone),
-        option=_option(max_dop),
-    )
 
 
 def key_as_json(table: TableSpec) -> Fragment:

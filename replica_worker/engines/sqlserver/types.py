@@ -12,11 +12,14 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from replica_worker.engines.sqlserver.fragments import Fragment, compose
+from replica_worker.engines.sqlserver.fragments import Fragment, compose, join
 from replica_worker.model.types import MAX_LENGTH, SqlType
 
 EXACT_COLLATION = "Latin1_General_100_BIN2"
 """Compares code points: case, accents and width count."""
+
+UTF8_COLLATION = "Latin1_General_100_BIN2_UTF8"
+"""Makes varchar UTF-8; SQL Server has it since 2019."""
 
 BOUNDED_BYTES = 8000
 """What a MAX column's values are bounded to, so that the driver can fetch many rows at once."""
@@ -44,7 +47,8 @@ class TypeStrategy:
     staged_arrow: pa.DataType | None = None  # Arrow type to load, where it is not the spec's
     unstaged: Expression = _as_is  # from the staging column to the target's type
     comparable: Expression = _as_is  # differs exactly when the value differs; NULL for NULL
-    text: Expression  # the value as exact text, for digests
+    text: Expression  # the value as exact text, for keys
+    hashed: Expression  # the value as model/encoding.py writes it
     width: int = 8  # bytes of the driver's fetch buffer for one value
 
 
@@ -56,8 +60,44 @@ _INSTANTS = frozenset({"datetime", "datetime2", "smalldatetime"})
 
 _NUMBER_TEXT = _written("CONVERT(varchar(50), {c})")
 _BYTES_TEXT = _written("CONVERT(varchar(max), CAST({c} AS varbinary(max)), 2)")
+_WIDE_TEXT = _written("CAST({c} AS nvarchar(max))")
+_BARE_TEXT = _written("RTRIM(CAST({c} AS nvarchar(max)))")
 _NANOSECONDS = _written("DATEDIFF_BIG(nanosecond, CAST('00:00:00' AS time(7)), {c})")
 _EXACT_TEXT = _written(f"(CAST({{c}} AS nvarchar(max)) + N'.') COLLATE {EXACT_COLLATION}")
+
+
+def _hex(width: int) -> Expression:
+    """Of a value that is cast to so many bytes."""
+    template = f"LOWER(CONVERT(varchar({2 * width}), CAST({{c}} AS binary({width})), 2))"
+    return _written(template)
+
+
+def _microseconds(since: str, live: str = "{c}") -> Expression:
+    """A count from an instant to the value, as 16 hexadecimal digits."""
+    count = _written(f"DATEDIFF_BIG(microsecond, {since}, {live})")
+    return lambda column: _hex(8)(count(column))
+
+
+_SINCE_2000 = "CAST('2000-01-01' AS datetime2(7))"
+_SINCE_MIDNIGHT = "CAST('00:00:00' AS time(7))"
+_INSTANT_HASHED = _microseconds(_SINCE_2000)
+_SEVENTH_DIGIT = _written("DATEPART(nanosecond, {c}) / 100 % 10")
+_BYTES_HASHED = _written("LOWER(CONVERT(varchar(max), CAST({c} AS varbinary(max)), 2))")
+
+
+def _concat(*pieces: Expression) -> Expression:
+    return lambda column: compose(
+        "CONCAT({pieces})", pieces=join(", ", (piece(column) for piece in pieces))
+    )
+
+
+def _decimal_hashed(sql_type: str) -> Expression:
+    """All digits of the type; a number that it does not hold has a text of its own."""
+    return _written(
+        f"CASE WHEN TRY_CAST({{c}} AS {sql_type}) = {{c}} "
+        f"THEN CONVERT(varchar(50), CAST({{c}} AS {sql_type})) "
+        "ELSE '!' + CONVERT(varchar(50), {c}, 2) END"
+    )
 
 
 def _number(
@@ -68,18 +108,23 @@ def _number(
         accepted=accepted,
         staged_as=stored_as or name,
         text=_NUMBER_TEXT,
+        hashed=_as_is,
     )
 
 
 def _float(name: str, accepted: frozenset[str], width: int) -> TypeStrategy:
     """-0 and 0 compare equal though their bytes differ: compare the bytes."""
     as_bytes = _written(f"CAST({{c}} AS binary({width}))")
+    hashed = _written(
+        f"LOWER(CONVERT(varchar({2 * width}), CAST(CAST({{c}} AS {name}) AS binary({width})), 2))"
+    )
     return TypeStrategy(
         stored_as=name,
         accepted=accepted,
         staged_as=name,
         comparable=as_bytes,
         text=_written("CONVERT(varchar(40), CAST({c} AS float), 3)"),
+        hashed=hashed,
     )
 
 
@@ -96,6 +141,7 @@ _PLAIN: dict[str, TypeStrategy] = {
         staged_as="decimal(19,4)",
         unstaged=_written("CAST({c} AS money)"),
         text=_written("CONVERT(varchar(50), CAST({c} AS decimal(19,4)))"),
+        hashed=_decimal_hashed("decimal(19,4)"),
     ),
     "smallmoney": TypeStrategy(
         stored_as="smallmoney",
@@ -104,6 +150,7 @@ _PLAIN: dict[str, TypeStrategy] = {
         staged_as="decimal(10,4)",
         unstaged=_written("CAST({c} AS smallmoney)"),
         text=_written("CONVERT(varchar(50), CAST({c} AS decimal(10,4)))"),
+        hashed=_decimal_hashed("decimal(10,4)"),
     ),
     "float": _float("float", frozenset({"float", "real"}), 8),
     "real": _float("real", frozenset({"real"}), 4),
@@ -112,6 +159,7 @@ _PLAIN: dict[str, TypeStrategy] = {
         accepted=frozenset({"date"}),
         staged_as="date",
         text=_written("CONVERT(varchar(10), {c}, 23)"),
+        hashed=_written("CONVERT(varchar(10), {c}, 23)"),
     ),
     # A datetime is a whole number of 1/300 s; its milliseconds (.000 .003 .007) name it exactly.
     "datetime": TypeStrategy(
@@ -122,6 +170,7 @@ _PLAIN: dict[str, TypeStrategy] = {
         staged_arrow=pa.timestamp("us"),
         unstaged=_written("CAST({c} AS datetime)"),
         text=_written("CONVERT(varchar(23), CAST({c} AS datetime2(3)), 121)"),
+        hashed=_microseconds(_SINCE_2000, "CAST({c} AS datetime2(3))"),
     ),
     "smalldatetime": TypeStrategy(
         stored_as="smalldatetime",
@@ -131,6 +180,7 @@ _PLAIN: dict[str, TypeStrategy] = {
         staged_arrow=pa.timestamp("us"),
         unstaged=_written("CAST({c} AS smalldatetime)"),
         text=_written("CONVERT(varchar(19), CAST({c} AS datetime2(0)), 121)"),
+        hashed=_microseconds(_SINCE_2000, "CAST({c} AS datetime2(0))"),
     ),
     "uniqueidentifier": TypeStrategy(
         stored_as="uniqueidentifier",
@@ -138,7 +188,8 @@ _PLAIN: dict[str, TypeStrategy] = {
         read=_written("LOWER(CONVERT(char(36), {c}))"),
         staged_as="nvarchar(36)",
         unstaged=_written("CAST({c} AS uniqueidentifier)"),
-        text=_written("CONVERT(varchar(36), {c})"),
+        text=_written("LOWER(CONVERT(varchar(36), {c}))"),
+        hashed=_written("LOWER(CONVERT(varchar(36), {c}))"),
         width=80,
     ),
     "rowversion": TypeStrategy(
@@ -147,6 +198,7 @@ _PLAIN: dict[str, TypeStrategy] = {
         read=_written("CAST({c} AS binary(8))"),
         staged_as="binary(8)",
         text=_written("CONVERT(varchar(20), CAST(CAST({c} AS binary(8)) AS bigint))"),
+        hashed=_hex(8),
         width=8,
     ),
 }
@@ -162,6 +214,7 @@ def strategy_for(sql_type: SqlType) -> TypeStrategy:
             accepted=_NUMBERS,
             staged_as=str(sql_type),
             text=_NUMBER_TEXT,
+            hashed=_decimal_hashed(str(sql_type)),
             width=20,
         )
     if sql_type.is_text:
@@ -182,7 +235,8 @@ def _text(sql_type: SqlType) -> TypeStrategy:
         else "nvarchar(max)",
         unstaged=_written(f"CAST({{c}} AS {sql_type})"),
         comparable=_EXACT_TEXT,
-        text=_written("CAST({c} AS nvarchar(max))"),
+        text=_WIDE_TEXT,
+        hashed=_BARE_TEXT if sql_type.base in ("char", "nchar") else _WIDE_TEXT,
         width=2 * (sql_type.length or 0) + 2,
     )
 
@@ -199,7 +253,8 @@ def _long_text(sql_type: SqlType) -> TypeStrategy:
         staged_as="nvarchar(max)",
         unstaged=_written(f"CAST({{c}} AS {sql_type})"),
         comparable=_EXACT_TEXT,
-        text=_written("CAST({c} AS nvarchar(max))"),
+        text=_WIDE_TEXT,
+        hashed=_WIDE_TEXT,
         width=2 * BOUNDED_BYTES if not wide else BOUNDED_BYTES,
     )
 
@@ -217,6 +272,7 @@ def _bytes(sql_type: SqlType) -> TypeStrategy:
         unstaged=_written(f"CAST({{c}} AS {sql_type})"),
         comparable=comparable,
         text=_BYTES_TEXT,
+        hashed=_BYTES_HASHED,
         width=BOUNDED_BYTES if is_long else (sql_type.length or 8),
     )
 
@@ -230,6 +286,7 @@ def _fine_time(sql_type: SqlType) -> TypeStrategy:
             accepted=_INSTANTS,
             staged_as=name,
             text=_written(f"CONVERT(varchar(27), CAST({{c}} AS {name}), 121)"),
+            hashed=_INSTANT_HASHED,
         )
     style = {"time": "time(7)", "datetime2": "datetime2(7)", "datetimeoffset": "datetimeoffset(7)"}
     full = style[sql_type.base]
@@ -245,5 +302,17 @@ def _fine_time(sql_type: SqlType) -> TypeStrategy:
         # Two offsets of one instant compare equal; their texts do not.
         comparable=as_text if sql_type.base == "datetimeoffset" else _as_is,
         text=as_text,
+        hashed=_fine_hashed(sql_type),
         width=72,
     )
+
+
+def _fine_hashed(sql_type: SqlType) -> Expression:
+    if sql_type.base == "datetimeoffset":
+        utc = "CAST(SWITCHOFFSET({c}, '+00:00') AS datetime2(7))"
+        offset = _written("DATEPART(tzoffset, {c})")
+        return _concat(_microseconds(_SINCE_2000, utc), _SEVENTH_DIGIT, offset)
+    if sql_type.base == "datetime2":
+        return _concat(_INSTANT_HASHED, _SEVENTH_DIGIT)
+    whole = _microseconds(_SINCE_MIDNIGHT)
+    return _concat(whole, _SEVENTH_DIGIT) if sql_type.scale == 7 else whole

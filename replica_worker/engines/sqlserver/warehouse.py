@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
 
 from replica_worker.engines.interface import (
+    ROW_HASHES,
     STAGING_SCHEMA,
     ConnectionOptions,
     KeyList,
@@ -22,7 +24,7 @@ from replica_worker.engines.interface import (
     Side,
     StagedChunk,
 )
-from replica_worker.engines.sqlserver import merges, statements
+from replica_worker.engines.sqlserver import digests, merges, statements
 from replica_worker.engines.sqlserver.arrays import staging_schema, to_staging_batch
 from replica_worker.engines.sqlserver.catalogue import FoundColumn, require_columns
 from replica_worker.engines.sqlserver.connect import make_sqlalchemy_engine, open_bulk
@@ -33,6 +35,7 @@ from replica_worker.model.counts import MergeCounts
 from replica_worker.model.digests import Digest, DigestKind
 from replica_worker.model.specs import TableSpec
 
+_HASHES_PER_BATCH = 10_000  # some 2 MB
 _LOCK_TIMEOUT_MS = 30_000
 _SESSION = Fragment(f"SET XACT_ABORT ON; SET LOCK_TIMEOUT {_LOCK_TIMEOUT_MS}")
 
@@ -42,6 +45,7 @@ class SqlServerWarehouse:
 
     def __init__(self, options: ConnectionOptions) -> None:
         self._options = options
+        self._terms = digests.Terms(zone=options.zone, encoding=options.digest_encoding)
         self.sql = make_sqlalchemy_engine(options)
 
     def create_staging(self, connection: sa.Connection, table: TableSpec, staging: str) -> None:
@@ -144,9 +148,43 @@ class SqlServerWarehouse:
         self, connection: sa.Connection, selection: RowSelection, kind: DigestKind
     ) -> Digest:
         """The digest of the selected rows as this transaction sees them."""
-        statement = statements.digest_rows(selection, kind, self._options.zone, max_dop=0)
-        rows, high, low = self._fetch(connection, statement, "digest the target's rows")[0]
-        return Digest.from_sums(kind=kind, rows=int(rows), high=int(high), low=int(low))
+        statement = digests.digest_rows(selection, kind, self._terms)
+        (sums,) = self._fetch(connection, statement, "digest the target's rows")
+        return digests.digest_of(kind, sums)
+
+    def digest_days(
+        self, connection: sa.Connection, selection: RowSelection, kind: DigestKind
+    ) -> dict[date | None, Digest]:
+        """The digest of each day that has selected rows; under None that of those of no day."""
+        statement = digests.digest_days(selection, kind, self._terms)
+        rows = self._fetch(connection, statement, "digest the target's days")
+        return {day: digests.digest_of(kind, sums) for day, *sums in rows}
+
+    def digest_buckets(
+        self, connection: sa.Connection, selection: RowSelection, kind: DigestKind
+    ) -> dict[int, Digest]:
+        """The digest of each of the KEY_BUCKETS buckets that has selected rows."""
+        statement = digests.digest_buckets(selection, kind, self._terms)
+        rows = self._fetch(connection, statement, "digest the target's key buckets")
+        return {bucket: digests.digest_of(kind, sums) for bucket, *sums in rows}
+
+    def row_hashes(
+        self,
+        connection: sa.Connection,
+        selection: RowSelection,
+        kind: DigestKind,
+        buckets: frozenset[int] | None = None,
+    ) -> Iterator[pa.RecordBatch]:
+        """(`key` as JSON text, `hash` as text) of each selected row, of these buckets only."""
+        statement = digests.select_row_hashes(selection, kind, buckets, self._terms)
+        with _cursor(connection, "hash the target's rows") as cursor:
+            cursor.execute(statement.text, statement.values)
+            while rows := cursor.fetchmany(_HASHES_PER_BATCH):
+                keys, hashes = zip(*rows, strict=True)
+                yield pa.RecordBatch.from_arrays(
+                    [pa.array(keys, pa.string()), pa.array(hashes, pa.string())],
+                    schema=ROW_HASHES,
+                )
 
     def highest_rowversion(self, connection: sa.Connection, table: TableSpec) -> bytes | None:
         """The largest rowversion the target holds; None if it holds no row."""

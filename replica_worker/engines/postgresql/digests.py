@@ -1,0 +1,127 @@
+"""The statements that digest rows, each under a name that says what it is for.
+
+A row is written down as `model/encoding.py` says, by one call of `concat`: it writes a NULL as
+nothing, and every other value by its type's own output function, without a cast to text. The MD5
+becomes 128 bits once; both halves are cut from them, which is the cheapest way to two numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from zoneinfo import ZoneInfo
+
+from psycopg import sql
+
+from replica_worker.engines.interface import RowSelection
+from replica_worker.engines.postgresql.statements import (
+    column_of,
+    day_value,
+    key_as_json,
+    rows_of,
+)
+from replica_worker.engines.postgresql.types import strategy_for
+from replica_worker.model.digests import DigestKind, hashed_columns
+from replica_worker.model.specs import ColumnSpec
+
+_ARGUMENTS_PER_CALL = 90  # a PostgreSQL function takes 100 arguments
+
+_comma = sql.SQL(", ")
+_comma_line = sql.SQL(",\n              ")
+_end = sql.SQL("','")
+_SUMS = sql.SQL(
+    """count(*)                                          AS rows,
+               coalesce(sum(h::bit(64)::bigint), 0)::text        AS high,
+               coalesce(sum(substring(h, 65)::bigint), 0)::text  AS low"""
+)
+
+
+def digest_rows(selection: RowSelection, kind: DigestKind, zone: ZoneInfo) -> sql.Composable:
+    """Row count and the sums of the two halves of the row hashes."""
+    return sql.SQL(
+        """
+        SELECT {sums}
+          FROM (SELECT {hash} AS h
+                  {rows}
+                OFFSET 0) AS hashed
+        """
+    ).format(sums=_SUMS, hash=_hash_bits(selection, kind), rows=rows_of(selection, zone))
+
+
+def digest_days(selection: RowSelection, kind: DigestKind, zone: ZoneInfo) -> sql.Composable:
+    """The same for each day, behind the day."""
+    return _digest_groups(selection, kind, zone, day_value(selection.table, zone))
+
+
+def digest_buckets(selection: RowSelection, kind: DigestKind, zone: ZoneInfo) -> sql.Composable:
+    """The same for each bucket of keys, behind the bucket's number."""
+    return _digest_groups(selection, kind, zone, _bucket(selection))
+
+
+def _digest_groups(
+    selection: RowSelection, kind: DigestKind, zone: ZoneInfo, group: sql.Composable
+) -> sql.Composable:
+    # OFFSET 0 keeps the planner from hashing a row once for each use of h.
+    return sql.SQL(
+        """
+        SELECT g,
+               {sums}
+          FROM (SELECT {group} AS g,
+                       {hash} AS h
+                  {rows}
+                OFFSET 0) AS hashed
+         GROUP BY g
+        """
+    ).format(
+        sums=_SUMS,
+        group=group,
+        hash=_hash_bits(selection, kind),
+        rows=rows_of(selection, zone),
+    )
+
+
+def select_row_hashes(
+    selection: RowSelection, kind: DigestKind, buckets: frozenset[int] | None, zone: ZoneInfo
+) -> sql.Composable:
+    """Key and hash of every selected row, of these buckets only."""
+    among: sql.Composable = sql.SQL("")
+    if buckets is not None:
+        among = sql.SQL("\n   AND {bucket} = ANY({buckets}::int[])").format(
+            bucket=_bucket(selection), buckets=sql.Literal(sorted(buckets))
+        )
+    return sql.SQL("SELECT {key}::text AS key,\n       {hash} AS hash\n  {rows}{among}").format(
+        key=key_as_json(selection.table),
+        hash=_md5(hashed_columns(selection.table, kind)),
+        rows=rows_of(selection, zone),
+        among=among,
+    )
+
+
+def _bucket(selection: RowSelection) -> sql.Composable:
+    """The first six bits of the hash of the key."""
+    return sql.SQL("('x' || left({hash}, 2))::bit(6)::int").format(
+        hash=_md5(selection.table.key_columns)
+    )
+
+
+def _hash_bits(selection: RowSelection, kind: DigestKind) -> sql.Composable:
+    return sql.SQL("('x' || {hash})::bit(128)").format(
+        hash=_md5(hashed_columns(selection.table, kind))
+    )
+
+
+def _md5(columns: Iterable[ColumnSpec]) -> sql.Composable:
+    """MD5 of the row's encoding, as hexadecimal text."""
+    pieces = [piece for column in columns for piece in _field(column)]
+    calls = [
+        sql.SQL("concat({})").format(_comma_line.join(pieces[at : at + _ARGUMENTS_PER_CALL]))
+        for at in range(0, len(pieces), _ARGUMENTS_PER_CALL)
+    ]
+    whole = calls[0] if len(calls) == 1 else sql.SQL("concat({})").format(_comma.join(calls))
+    return sql.SQL("md5({})").format(whole)
+
+
+def _field(column: ColumnSpec) -> list[sql.Composable]:
+    """What `concat` makes a column's field of."""
+    strategy, live = strategy_for(column.type), column_of("t", column.name)
+    field = [strategy.hashed(live), _end]
+    return [strategy.size(live), sql.SQL("':'"), *field] if strategy.size else field

@@ -1,0 +1,166 @@
+"""Rows are selected and digested by day: within a range, outside it, and without any."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+from support.engines import Bench
+from support.specs import LINES, SALES, VERSIONED, columns
+
+from replica_worker.engines.interface import KeyList, RowSelection, Side
+from replica_worker.model.days import DayRange
+from replica_worker.model.digests import Digest, DigestKind
+from replica_worker.model.specs import TableSpec
+
+MARCH = DayRange(first=date(2026, 3, 1), end=date(2026, 4, 1))
+BEFORE, FIRST, LAST, AFTER = (
+    date(2026, 2, 28),
+    date(2026, 3, 1),
+    date(2026, 3, 31),
+    date(2026, 4, 1),
+)
+DAYS = [None, BEFORE, FIRST, FIRST, LAST, AFTER]
+SALES_ROWS = [
+    (str(number), f"'{day}'" if day else "NULL", "1.5", "NULL") for number, day in enumerate(DAYS)
+]
+WAYS: list[tuple[dict[str, Any], list[int]]] = [
+    ({}, [0, 1, 2, 3, 4, 5]),
+    ({"days": MARCH}, [2, 3, 4]),
+    ({"outside": MARCH}, [1, 5]),
+    ({"dateless": True}, [0]),
+    ({"outside": MARCH, "dateless": True}, [0, 1, 5]),
+    ({"days": MARCH, "dateless": True}, [0, 2, 3, 4]),
+    ({"days": MARCH, "outside": MARCH}, [1, 2, 3, 4, 5]),
+]
+
+
+def ids_of(bench: Bench, rows: RowSelection, column: str = "ID") -> list[int]:
+    with bench.snapshot(rows.side) as snapshot:
+        return sorted(
+            number for batch in snapshot.read(rows) for number in batch.column(column).to_pylist()
+        )
+
+
+@pytest.mark.parametrize(("way", "ids"), WAYS, ids=str)
+def test_rows_are_selected_by_day(bench: Bench, way: dict[str, Any], ids: list[int]) -> None:
+    (table,) = bench.make(SALES)
+    bench.fill(table, *SALES_ROWS)
+    rows = RowSelection(table=table, side=Side.SOURCE, **way)
+    assert ids_of(bench, rows) == ids
+    with bench.snapshot(Side.SOURCE) as source:
+        digests = source.digest_days(rows, DigestKind.CONTENT)
+        whole = source.digest(rows, DigestKind.CONTENT)
+    assert {day: digest.rows for day, digest in digests.items()} == {
+        day: sum(DAYS[number] == day for number in ids) for day in {DAYS[number] for number in ids}
+    }
+    assert _total(digests) == whole
+
+
+@pytest.mark.parametrize(("way", "ids"), WAYS[1:5], ids=str)
+def test_child_without_a_parent_has_no_day(
+    bench: Bench, way: dict[str, Any], ids: list[int]
+) -> None:
+    parent, table = bench.make(SALES, LINES)
+    bench.fill(parent, *SALES_ROWS)
+    orphan = 99
+    bench.fill(table, *[(str(number), "1", "'x'") for number in [*range(len(DAYS)), orphan]])
+    rows = RowSelection(table=table, side=Side.SOURCE, **way)
+    expected = [*ids, orphan] if rows.dateless else ids
+    assert ids_of(bench, rows, "SALE_ID") == expected
+    with bench.snapshot(Side.SOURCE) as source:
+        digests = source.digest_days(rows, DigestKind.CONTENT)
+    assert sum(digest.rows for digest in digests.values()) == len(expected)
+    assert (None in digests) == rows.dateless
+
+
+@pytest.mark.parametrize("kind", DigestKind)
+def test_many_days_take_one_query_and_equal_the_digests_of_each(
+    bench: Bench, kind: DigestKind
+) -> None:
+    (table,) = bench.make(VERSIONED)
+    bench.fill(
+        table,
+        *[
+            (str(number), f"'2026-03-{number % 28 + 1:02}'", f"'{number}'", f"'\\x{number:016x}'")
+            for number in range(100)
+        ],
+    )
+    bench.copy(table)
+    for side in Side:
+        rows = RowSelection(table=table, side=side, days=MARCH)
+        with bench.snapshot(side) as snapshot:
+            by_day = snapshot.digest_days(rows, kind)
+            assert by_day == {
+                day: snapshot.digest(rows.within(DayRange.one(day)), kind)
+                for day in list(MARCH)[:28]
+            }
+        with bench.connect() as connection:
+            ours = rows.on(Side.WAREHOUSE)
+            assert bench.warehouse.digest_days(connection, ours, kind) == by_day
+            buckets = bench.warehouse.digest_buckets(connection, ours, kind)
+            hashes = {
+                row["key"]: row["hash"]
+                for batch in bench.warehouse.row_hashes(connection, ours, kind)
+                for row in batch.to_pylist()
+            }
+            some = bench.warehouse.row_hashes(connection, ours, kind, frozenset([min(buckets)]))
+            assert sum(batch.num_rows for batch in some) == buckets[min(buckets)].rows
+        with bench.snapshot(side) as snapshot:
+            assert snapshot.digest_buckets(rows, kind) == buckets
+            assert hashes == {
+                row["key"]: row["hash"]
+                for batch in snapshot.row_hashes(rows, kind)
+                for row in batch.to_pylist()
+            }
+
+
+def test_instant_belongs_to_the_day_that_the_zone_says(bench: Bench) -> None:
+    zoned = {**SALES, "columns": columns(ID="int!", DAY="datetimeoffset(0)")}
+    (table,) = bench.make(zoned)
+    bench.fill(table, ("1", "'2026-03-14 15:59:59+00'"), ("2", "'2026-03-14 16:00:00+00'"))
+    rows = RowSelection(table=table, side=Side.SOURCE, days=MARCH)
+    with bench.snapshot(Side.SOURCE) as source:
+        digests = source.digest_days(rows, DigestKind.CONTENT)
+    assert {day: digest.rows for day, digest in digests.items()} == {
+        date(2026, 3, 14): 1,
+        date(2026, 3, 15): 1,
+    }
+
+
+def test_keys_find_rows_of_no_day_only_if_these_are_asked_for(bench: Bench) -> None:
+    (table,) = bench.make(SALES)
+    bench.fill(table, *SALES_ROWS)
+    keys = [KeyList(json='[{"k0": "0"}, {"k0": "1"}]', count=2)]
+    assert _found(bench, table, keys) == [(1, BEFORE)]
+    assert _found(bench, table, keys, dateless=True) == [(0, None), (1, BEFORE)]
+
+
+def test_keys_find_rows_of_a_table_that_has_no_days(bench: Bench) -> None:
+    (table,) = bench.make({**SALES, "strategy": "snapshot", "day_column": None})
+    bench.fill(table, *SALES_ROWS)
+    keys = [KeyList(json='[{"k0": "0"}, {"k0": "1"}]', count=2)]
+    assert _found(bench, table, keys) == [(0, None), (1, None)]
+    with bench.snapshot(Side.SOURCE) as source:
+        rows = RowSelection(table=table, side=Side.SOURCE)
+        digests = source.digest_days(rows, DigestKind.CONTENT)
+        assert digests == {None: source.digest(rows, DigestKind.CONTENT)}
+
+
+def _found(
+    bench: Bench, table: TableSpec, keys: list[KeyList], **more: bool
+) -> list[tuple[int, date | None]]:
+    with bench.snapshot(Side.SOURCE) as source:
+        batches = list(source.read_by_key(table, Side.SOURCE, keys, **more))
+    return sorted((row["ID"], row["__day"]) for batch in batches for row in batch.to_pylist())
+
+
+def _total(digests: dict[date | None, Digest]) -> Digest:
+    values = digests.values()
+    return Digest.from_sums(
+        kind=DigestKind.CONTENT,
+        rows=sum(digest.rows for digest in values),
+        high=sum(int(digest.hash[:16], 16) for digest in values),
+        low=sum(int(digest.hash[16:], 16) for digest in values),
+    )
