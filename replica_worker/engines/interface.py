@@ -29,6 +29,7 @@ from replica_worker.model.days import DayRange
 from replica_worker.model.digests import Digest, DigestKind
 from replica_worker.model.encoding import Encoding
 from replica_worker.model.findings import Finding
+from replica_worker.model.live import LiveTable
 from replica_worker.model.specs import TableSpec
 
 DAY_FIELD = "__day"
@@ -114,6 +115,10 @@ class Snapshot(Protocol):
 
     def require_table(self, table: TableSpec, side: Side) -> bool:
         """Whether the table is there; SchemaMismatchError if its columns are not the spec's."""
+        ...
+
+    def describe(self, schema: str, name: str) -> LiveTable | None:
+        """A table or view as the catalogue has it; None if the login sees none of that name."""
         ...
 
     def read(self, selection: RowSelection) -> Iterator[pa.RecordBatch]:

@@ -268,7 +268,8 @@ def test_env_local_is_read_and_the_environment_wins_over_it(shop: Shop) -> None:
 
 
 COMMANDS = (
-    "migrate", "run", "backfill", "check-fixes", "status", "history", "verify", "doctor", "demo"
+    "migrate", "run", "backfill", "check-fixes", "status", "history", "verify", "doctor",
+    "schema", "schema pull", "schema diff", "schema ddl", "demo",
 )  # fmt: skip
 
 

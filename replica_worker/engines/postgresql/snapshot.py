@@ -23,13 +23,14 @@ from replica_worker.engines.interface import (
     RowSelection,
     Side,
 )
-from replica_worker.engines.postgresql import digests, statements
+from replica_worker.engines.postgresql import descriptions, digests, statements
 from replica_worker.engines.postgresql.arrays import to_spec_batch
 from replica_worker.engines.postgresql.catalogue import require_columns
 from replica_worker.engines.postgresql.connect import open_adbc
 from replica_worker.engines.postgresql.errors import translate
 from replica_worker.engines.postgresql.types import FoundColumn
 from replica_worker.model.digests import Digest, DigestKind
+from replica_worker.model.live import LiveTable
 from replica_worker.model.specs import TableSpec
 
 _BATCH_BYTES = "adbc.postgresql.batch_size_hint_bytes"
@@ -50,6 +51,21 @@ class PostgresSnapshot:
             return False
         require_columns(table, found, side)
         return True
+
+    def describe(self, schema: str, name: str) -> LiveTable | None:
+        """A table or view as the catalogue has it; None if the login sees none of that name."""
+        columns, unique = (
+            [
+                row
+                for batch in self._stream(query, "read the catalogue")
+                for row in batch.to_pylist()
+            ]
+            for query in (
+                descriptions.find_columns(schema, name),
+                descriptions.find_unique(schema, name),
+            )
+        )
+        return descriptions.live_table(schema, name, columns, unique)
 
     def read(self, selection: RowSelection) -> Iterator[pa.RecordBatch]:
         """The selected rows, in no order, as batches of the spec's Arrow schema."""

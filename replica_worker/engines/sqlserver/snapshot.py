@@ -23,7 +23,7 @@ from replica_worker.engines.interface import (
     RowSelection,
     Side,
 )
-from replica_worker.engines.sqlserver import digests, statements
+from replica_worker.engines.sqlserver import descriptions, digests, statements
 from replica_worker.engines.sqlserver.arrays import to_spec_batch
 from replica_worker.engines.sqlserver.catalogue import FoundColumn, require_columns
 from replica_worker.engines.sqlserver.connect import open_arrow
@@ -31,6 +31,7 @@ from replica_worker.engines.sqlserver.errors import translate
 from replica_worker.engines.sqlserver.fragments import Fragment
 from replica_worker.engines.sqlserver.types import strategy_for
 from replica_worker.model.digests import Digest, DigestKind
+from replica_worker.model.live import LiveTable
 from replica_worker.model.specs import TableSpec
 
 _SNAPSHOT_STATE = Fragment(
@@ -58,6 +59,14 @@ class SqlServerSnapshot:
         if found:
             require_columns(table, found, side)
         return bool(found)
+
+    def describe(self, schema: str, name: str) -> LiveTable | None:
+        """A table or view as the catalogue has it; None if the login sees none of that name."""
+        columns, unique = (
+            self._fetch(replace(query, values=(schema, name)), "read the catalogue")
+            for query in (descriptions.FIND_COLUMNS, descriptions.FIND_UNIQUE)
+        )
+        return descriptions.live_table(columns, unique)
 
     def read(self, selection: RowSelection) -> Iterator[pa.RecordBatch]:
         """The selected rows, in no order, as batches of the spec's Arrow schema.
