@@ -160,8 +160,21 @@ class StagedChunk:
 
     table: TableSpec
     staging: str  # name of the staging table in STAGING_SCHEMA
-    days: DayRange | None  # None: the whole table
+    days: DayRange | None
+    outside: DayRange | None = None
+    dateless: bool = False
     is_complete: bool  # all rows of the chunk are staged, so others may be deleted
+
+    @property
+    def target_rows(self) -> RowSelection:
+        """The target's rows that the chunk stands for: `days`, `outside`, `dateless` as there."""
+        return RowSelection(
+            table=self.table,
+            side=Side.WAREHOUSE,
+            days=self.days,
+            outside=self.outside,
+            dateless=self.dateless,
+        )
 
 
 class Warehouse(Protocol):

@@ -9,7 +9,7 @@ import pytest
 from support.engines import Bench
 from support.specs import LINES, SALES, VERSIONED, columns
 
-from replica_worker.engines.interface import KeyList, RowSelection, Side
+from replica_worker.engines.interface import KeyList, RowSelection, Side, StagedChunk
 from replica_worker.model.days import DayRange
 from replica_worker.model.digests import Digest, DigestKind
 from replica_worker.model.specs import TableSpec
@@ -164,3 +164,37 @@ def _total(digests: dict[date | None, Digest]) -> Digest:
         high=sum(int(digest.hash[:16], 16) for digest in values),
         low=sum(int(digest.hash[16:], 16) for digest in values),
     )
+
+
+@pytest.mark.parametrize(("way", "ids"), WAYS[1:6], ids=str)
+def test_merge_touches_only_the_rows_that_the_chunk_stands_for(
+    bench: Bench, way: dict[str, Any], ids: list[int]
+) -> None:
+    (table,) = bench.make(SALES)
+    bench.fill(table, *SALES_ROWS)
+    bench.copy(table)
+    chunk = StagedChunk(table=table, staging="none", is_complete=True, **{"days": None, **way})
+    with bench.warehouse.sql.begin() as connection:
+        bench.warehouse.create_staging(connection, table, chunk.staging)
+        assert bench.warehouse.count_present(connection, chunk) == len(ids)
+        assert bench.warehouse.count_surplus(connection, chunk) == len(ids)
+        counts = bench.warehouse.merge(connection, chunk)
+    assert (counts.deleted, counts.inserted, counts.updated) == (len(ids), 0, 0)
+    left = ids_of(bench, RowSelection(table=table, side=Side.WAREHOUSE))
+    assert left == sorted(set(range(len(DAYS))) - set(ids))
+
+
+@pytest.mark.parametrize(("way", "ids"), WAYS[1:6], ids=str)
+def test_rows_elsewhere_are_those_that_the_chunk_does_not_stand_for(
+    bench: Bench, way: dict[str, Any], ids: list[int]
+) -> None:
+    (table,) = bench.make(SALES)
+    bench.fill(table, *SALES_ROWS)
+    bench.copy(table)
+    chunk = StagedChunk(table=table, staging="all", is_complete=True, **{"days": None, **way})
+    rows = RowSelection(table=table, side=Side.SOURCE)
+    with bench.warehouse.sql.begin() as connection, bench.snapshot(Side.SOURCE) as source:
+        bench.warehouse.create_staging(connection, table, chunk.staging)
+        bench.warehouse.load_staging(connection, table, chunk.staging, source.read(rows))
+        elsewhere = bench.warehouse.count_elsewhere(connection, chunk)
+    assert elsewhere == len(DAYS) - len(ids)

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from psycopg import sql
 
-from replica_worker.engines.interface import STAGING_SCHEMA, RowSelection, Side, StagedChunk
+from replica_worker.engines.interface import STAGING_SCHEMA, StagedChunk
 from replica_worker.engines.postgresql.statements import (
     KEYS_PER_LIST,
     column_of,
@@ -94,7 +94,7 @@ def count_surplus(chunk: StagedChunk, zone: ZoneInfo) -> sql.Composable:
 
 def count_elsewhere(chunk: StagedChunk, zone: ZoneInfo) -> sql.Composable:
     """How many staged rows the target has, but outside the chunk's days."""
-    target = RowSelection(table=chunk.table, side=Side.WAREHOUSE, days=chunk.days)
+    target = chunk.target_rows
     return sql.SQL(
         "SELECT count(*)\n  FROM {staging} s\n  JOIN {target} t ON {on}{parent}\n WHERE {outside}"
     ).format(
@@ -137,11 +137,7 @@ def merge_staged(chunk: StagedChunk) -> sql.Composable:
 
 
 def _target_rows(chunk: StagedChunk, zone: ZoneInfo) -> sql.Composable:
-    return rows_of(
-        RowSelection(table=chunk.table, side=Side.WAREHOUSE, days=chunk.days),
-        zone,
-        with_orphans=True,
-    )
+    return rows_of(chunk.target_rows, zone, with_orphans=True)
 
 
 def _staged_twin(chunk: StagedChunk) -> sql.Composable:

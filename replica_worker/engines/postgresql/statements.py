@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+import pyarrow as pa
 from psycopg import sql
 
 from replica_worker.engines.interface import (
@@ -29,6 +30,7 @@ KEYS_PER_LIST = 5000
 _comma = sql.SQL(", ")
 _comma_line = sql.SQL(",\n       ")
 _and = sql.SQL(" AND ")
+_or = sql.SQL("\n    OR ")
 _true = sql.SQL("TRUE")
 
 
@@ -81,7 +83,7 @@ def rows_of(
     conditions: list[sql.Composable] = []
     orphans = (with_orphans or selection.dateless) and selection.table.day_from is not None
     if ways := _ways_in(selection, zone, with_orphans=orphans):
-        conditions.append(sql.SQL("({})").format(sql.SQL("\n    OR ").join(ways)))
+        conditions.append(sql.SQL("({})").format(_or.join(ways)))
     if selection.changed_since is not None and selection.table.rowversion:
         conditions.append(
             sql.SQL("{} > {}::bytea").format(
@@ -153,11 +155,11 @@ def _day_condition(
 
 
 def outside_days(selection: RowSelection, zone: ZoneInfo) -> sql.Composable:
-    """The row's day is not one of the selection's; also if it has none."""
-    if selection.days is None:
+    """The row is not one of those that the selection chooses by day."""
+    ways = _ways_in(selection, zone, with_orphans=False)
+    if not ways:
         return sql.SQL("FALSE")
-    within = _day_condition(selection, selection.days, zone, with_orphans=False)
-    return sql.SQL("({}) IS NOT TRUE").format(within)
+    return sql.SQL("({}) IS NOT TRUE").format(_or.join(ways))
 
 
 def _day_literal(column: ColumnSpec, day: date, zone: ZoneInfo) -> sql.Composable:
@@ -237,15 +239,20 @@ def select_rows_by_key(
 
 
 def _key_from_text(column: ColumnSpec, text: sql.Composable) -> sql.Composable:
+    if column.type.arrow in (pa.binary(), pa.binary(8)):
+        return sql.SQL("decode({}, 'hex')").format(text)
     stored_as = sql.SQL(strategy_for(column.type).stored_as)
     return sql.SQL("{}::{}").format(text, stored_as)
 
 
 def key_as_json(table: TableSpec, alias: str = "t") -> sql.Composable:
-    """A row's key as a JSON object with members k0, k1…, all text."""
+    """A row's key as a JSON object with members k0, k1…, all text, the same in every engine."""
     members = _comma.join(
-        sql.SQL("{}, {}::text").format(sql.Literal(f"k{index}"), column_of(alias, name))
-        for index, name in enumerate(table.key)
+        sql.SQL("{}, {}").format(
+            sql.Literal(f"k{index}"),
+            strategy_for(column.type).key_text(column_of(alias, column.name)),
+        )
+        for index, column in enumerate(table.key_columns)
     )
     return sql.SQL("jsonb_build_object({})").format(members)
 

@@ -45,8 +45,13 @@ class TypeStrategy:
     comparable: Expression = _as_is  # differs exactly when the value differs
     hashed: Expression = _as_is  # what `concat` writes as model/encoding.py says
     size: Expression | None = None  # bytes of the value, for types whose field begins with them
+    key: Expression | None = None  # its text in a key, where it is not `hashed`; casts back
     staged_arrow: pa.DataType | None = None  # Arrow type to load, where it is not the spec's
     fraction: int | None = None  # digits of a second that the target keeps
+
+    def key_text(self, column: sql.Composable) -> sql.Composable:
+        """The value as it stands in a key's JSON, the same text in every engine."""
+        return sql.SQL("({})::text").format((self.key or self.hashed)(column))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +95,17 @@ _SIZE = _written("octet_length({c})")
 _HEX = _written("encode({c}, 'hex')")
 _INSTANT_HASHED = _written("encode(timestamp_send({c}), 'hex')")  # microseconds since 2000
 
+
+def _instant_key(digits: int) -> Expression:
+    """With so many digits of a second; what to_char cannot write stays as PostgreSQL has it."""
+    fraction = {0: "", 7: ".US"}.get(digits, f".FF{digits}")
+    text = f"to_char({{c}}, 'YYYY-MM-DD HH24:MI:SS{fraction}')" + (" || '0'" * (digits == 7))
+    return _written(
+        f"CASE WHEN {{c}} >= '0001-01-01' AND {{c}} < '10000-01-01' THEN {text} "
+        "ELSE {c}::text END"
+    )
+
+
 _PLAIN: dict[str, TypeStrategy] = {
     "bigint": TypeStrategy(stored_as="bigint", accepted=_INTEGERS),
     "int": TypeStrategy(stored_as="integer", accepted=_INTEGERS),
@@ -108,19 +124,27 @@ _PLAIN: dict[str, TypeStrategy] = {
         accepted=frozenset({"float8", "float4"}),
         comparable=_written("float8send({c})"),
         hashed=_written("encode(float8send({c}), 'hex')"),
+        key=_as_is,
     ),
     "real": TypeStrategy(
         stored_as="real",
         accepted=frozenset({"float4"}),
         comparable=_written("float4send({c})"),
         hashed=_written("encode(float4send({c}), 'hex')"),
+        key=_as_is,
     ),
     "date": TypeStrategy(stored_as="date", accepted=frozenset({"date"})),
     "datetime": TypeStrategy(
-        stored_as="timestamp(3)", accepted=frozenset({"timestamp"}), hashed=_INSTANT_HASHED
+        stored_as="timestamp(3)",
+        accepted=frozenset({"timestamp"}),
+        hashed=_INSTANT_HASHED,
+        key=_instant_key(3),
     ),
     "smalldatetime": TypeStrategy(
-        stored_as="timestamp(0)", accepted=frozenset({"timestamp"}), hashed=_INSTANT_HASHED
+        stored_as="timestamp(0)",
+        accepted=frozenset({"timestamp"}),
+        hashed=_INSTANT_HASHED,
+        key=_instant_key(0),
     ),
     **dict.fromkeys(("text", "ntext"), TypeStrategy(stored_as="text", accepted=_TEXTS, size=_SIZE)),
     "xml": TypeStrategy(
@@ -186,6 +210,7 @@ def _time(sql_type: SqlType) -> TypeStrategy:
             accepted=frozenset({"time"}),
             staged_arrow=pa.time64("us"),
             hashed=_written("encode(time_send({c}), 'hex')" + _digits_kept_not(sql_type)),
+            key=_written("to_char({c}, 'HH24:MI:SS.US') || '0'"),
             fraction=digits,
         )
     if sql_type.base == "datetimeoffset":
@@ -194,6 +219,7 @@ def _time(sql_type: SqlType) -> TypeStrategy:
             accepted=frozenset({"timestamptz"}),
             read=_OFFSET_TEXT,
             hashed=_written("encode(timestamptz_send({c}), 'hex') || '00'"),  # 7th digit, offset
+            key=_OFFSET_TEXT,
             staged_as="text",
             unstaged=_written(f"{{c}}::timestamptz({digits})"),
             fraction=digits,
@@ -202,7 +228,11 @@ def _time(sql_type: SqlType) -> TypeStrategy:
     accepted = frozenset({"timestamp"})
     if sql_type.arrow != pa.string():
         return TypeStrategy(
-            stored_as=stored_as, accepted=accepted, fraction=digits, hashed=_INSTANT_HASHED
+            stored_as=stored_as,
+            accepted=accepted,
+            fraction=digits,
+            hashed=_INSTANT_HASHED,
+            key=_instant_key(digits),
         )
     return TypeStrategy(
         stored_as=stored_as,
@@ -210,6 +240,7 @@ def _time(sql_type: SqlType) -> TypeStrategy:
         fraction=digits,
         read=_TIMESTAMP_TEXT,
         hashed=_written("encode(timestamp_send({c}), 'hex')" + _digits_kept_not(sql_type)),
+        key=_instant_key(7),
         staged_as="text",
         unstaged=_written(f"{{c}}::{stored_as}"),
     )

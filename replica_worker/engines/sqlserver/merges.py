@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
-from replica_worker.engines.interface import STAGING_SCHEMA, RowSelection, Side, StagedChunk
+from replica_worker.engines.interface import STAGING_SCHEMA, StagedChunk
 from replica_worker.engines.sqlserver.fragments import (
     Fragment,
     column_of,
@@ -99,7 +99,7 @@ def list_surplus_keys(chunk: StagedChunk, zone: ZoneInfo) -> Fragment:
 
 def _surplus_rows(chunk: StagedChunk, zone: ZoneInfo) -> Fragment:
     return rows_of(
-        _target(chunk),
+        chunk.target_rows,
         zone,
         with_orphans=True,
         also=[compose("NOT EXISTS ({staged})", staged=_staged_twin(chunk))],
@@ -119,15 +119,15 @@ def count_elsewhere(chunk: StagedChunk, zone: ZoneInfo) -> Fragment:
         staging=quote(STAGING_SCHEMA, chunk.staging),
         target=_name(chunk.table),
         on=_on_key(chunk.table),
-        parent=join_parent(_target(chunk), outer=True),
-        outside=outside_days(_target(chunk), zone),
+        parent=join_parent(chunk.target_rows, outer=True),
+        outside=outside_days(chunk.target_rows, zone),
     )
 
 
 def count_present(chunk: StagedChunk, zone: ZoneInfo) -> Fragment:
     """How many rows the target has of the chunk."""
     return compose(
-        "SELECT COUNT_BIG(*) {rows}", rows=rows_of(_target(chunk), zone, with_orphans=True)
+        "SELECT COUNT_BIG(*) {rows}", rows=rows_of(chunk.target_rows, zone, with_orphans=True)
     )
 
 
@@ -227,10 +227,6 @@ def count_unequal(chunk: StagedChunk) -> Fragment:
         missing=compose("{c} IS NULL", c=column_of("t", table.key[0])),
         differs=_differs_as_staged(table),
     )
-
-
-def _target(chunk: StagedChunk) -> RowSelection:
-    return RowSelection(table=chunk.table, side=Side.WAREHOUSE, days=chunk.days)
 
 
 def _name(table: TableSpec) -> Fragment:

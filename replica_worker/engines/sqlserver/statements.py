@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+import pyarrow as pa
+
 from replica_worker.engines.interface import DAY_FIELD, RowSelection, Side
 from replica_worker.engines.sqlserver.fragments import (
     EMPTY,
@@ -141,13 +143,11 @@ def _day_condition(
 
 
 def outside_days(selection: RowSelection, zone: ZoneInfo) -> Fragment:
-    """The row's day is not one of the selection's; also if it has none."""
-    if selection.days is None:
+    """The row is not one of those that the selection chooses by day; NULL counts as not."""
+    ways = _ways_in(selection, zone, with_orphans=False)
+    if not ways:
         return Fragment("1 = 0")
-    within = _day_condition(selection, selection.days, zone, with_orphans=False)
-    return compose(
-        "(NOT ({within}) OR {day} IS NULL)", within=within, day=_day_of(selection.table)[1]
-    )
+    return compose("CASE WHEN {ways} THEN 0 ELSE 1 END = 1", ways=join("\n    OR ", ways))
 
 
 def _midnight(column: ColumnSpec, day: date, zone: ZoneInfo) -> Fragment:
@@ -263,7 +263,12 @@ def select_rows_by_key(selection: RowSelection, keys: str, zone: ZoneInfo) -> Fr
 
 def _same_key(column: ColumnSpec, live: Fragment, text: Fragment) -> Fragment:
     """The live key equals the listed text; exactly, where the source's collation is not exact."""
-    from_text = compose("CAST({text} AS {type})", text=text, type=key_type(column))
+    is_bytes = column.type.arrow in (pa.binary(), pa.binary(8))
+    from_text = compose(
+        "CONVERT({type}, {text}, 2)" if is_bytes else "CAST({text} AS {type})",
+        text=text,
+        type=key_type(column),
+    )
     if not column.type.is_text:
         return compose("{live} = {key}", live=live, key=from_text)
     exact = strategy_for(column.type).comparable
@@ -282,11 +287,15 @@ def key_type(column: ColumnSpec) -> str:
 
 
 def key_as_json(table: TableSpec) -> Fragment:
-    """A row's key as a JSON object with members k0, k1…, all text."""
+    """A row's key as a JSON object with members k0, k1…, all text, the same in every engine.
+
+    STRING_ESCAPE puts a backslash before a slash, which no other engine does.
+    """
     members = [
         compose(
             "N'{quote}k{index}{quote}: {quote}', "
-            "STRING_ESCAPE(CAST({text} AS nvarchar(max)), 'json'), N'{quote}'",
+            "REPLACE(STRING_ESCAPE(CAST({text} AS nvarchar(max)), 'json'), N'\\/', N'/'), "
+            "N'{quote}'",
             quote='"',
             index=index,
             text=strategy_for(column.type).text(column_of("t", column.name)),

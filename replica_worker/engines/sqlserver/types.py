@@ -47,7 +47,7 @@ class TypeStrategy:
     staged_arrow: pa.DataType | None = None  # Arrow type to load, where it is not the spec's
     unstaged: Expression = _as_is  # from the staging column to the target's type
     comparable: Expression = _as_is  # differs exactly when the value differs; NULL for NULL
-    text: Expression  # the value as exact text, for keys
+    text: Expression  # the value as exact text, for keys; the same in every engine
     hashed: Expression  # the value as model/encoding.py writes it
     width: int = 8  # bytes of the driver's fetch buffer for one value
 
@@ -59,7 +59,6 @@ _BYTES = frozenset({"binary", "varbinary", "image", "timestamp", "rowversion"})
 _INSTANTS = frozenset({"datetime", "datetime2", "smalldatetime"})
 
 _NUMBER_TEXT = _written("CONVERT(varchar(50), {c})")
-_BYTES_TEXT = _written("CONVERT(varchar(max), CAST({c} AS varbinary(max)), 2)")
 _WIDE_TEXT = _written("CAST({c} AS nvarchar(max))")
 _BARE_TEXT = _written("RTRIM(CAST({c} AS nvarchar(max)))")
 _NANOSECONDS = _written("DATEDIFF_BIG(nanosecond, CAST('00:00:00' AS time(7)), {c})")
@@ -82,6 +81,9 @@ _SINCE_2000 = "CAST('2000-01-01' AS datetime2(7))"
 _SINCE_MIDNIGHT = "CAST('00:00:00' AS time(7))"
 _INSTANT_HASHED = _microseconds(_SINCE_2000)
 _SEVENTH_DIGIT = _written("DATEPART(nanosecond, {c}) / 100 % 10")
+_OFFSET_KEY = _written(
+    "CONVERT(varchar(34), SWITCHOFFSET(CAST({c} AS datetimeoffset(7)), '+00:00'), 121)"
+)  # two offsets of one instant are one key
 _BYTES_HASHED = _written("LOWER(CONVERT(varchar(max), CAST({c} AS varbinary(max)), 2))")
 
 
@@ -197,7 +199,7 @@ _PLAIN: dict[str, TypeStrategy] = {
         accepted=_BYTES,
         read=_written("CAST({c} AS binary(8))"),
         staged_as="binary(8)",
-        text=_written("CONVERT(varchar(20), CAST(CAST({c} AS binary(8)) AS bigint))"),
+        text=_hex(8),
         hashed=_hex(8),
         width=8,
     ),
@@ -227,6 +229,7 @@ def strategy_for(sql_type: SqlType) -> TypeStrategy:
 def _text(sql_type: SqlType) -> TypeStrategy:
     if sql_type.base in ("text", "ntext", "xml") or sql_type.length == MAX_LENGTH:
         return _long_text(sql_type)
+    text = _BARE_TEXT if sql_type.base in ("char", "nchar") else _WIDE_TEXT
     return TypeStrategy(
         stored_as=str(sql_type),
         accepted=_TEXTS,
@@ -235,8 +238,8 @@ def _text(sql_type: SqlType) -> TypeStrategy:
         else "nvarchar(max)",
         unstaged=_written(f"CAST({{c}} AS {sql_type})"),
         comparable=_EXACT_TEXT,
-        text=_WIDE_TEXT,
-        hashed=_BARE_TEXT if sql_type.base in ("char", "nchar") else _WIDE_TEXT,
+        text=text,
+        hashed=text,
         width=2 * (sql_type.length or 0) + 2,
     )
 
@@ -271,7 +274,7 @@ def _bytes(sql_type: SqlType) -> TypeStrategy:
         staged_as="varbinary(max)" if is_long else f"varbinary({sql_type.length})",
         unstaged=_written(f"CAST({{c}} AS {sql_type})"),
         comparable=comparable,
-        text=_BYTES_TEXT,
+        text=_BYTES_HASHED,
         hashed=_BYTES_HASHED,
         width=BOUNDED_BYTES if is_long else (sql_type.length or 8),
     )
@@ -301,7 +304,7 @@ def _fine_time(sql_type: SqlType) -> TypeStrategy:
         unstaged=_written(f"CAST({{c}} AS {name})"),
         # Two offsets of one instant compare equal; their texts do not.
         comparable=as_text if sql_type.base == "datetimeoffset" else _as_is,
-        text=as_text,
+        text=_OFFSET_KEY if sql_type.base == "datetimeoffset" else as_text,
         hashed=_fine_hashed(sql_type),
         width=72,
     )
