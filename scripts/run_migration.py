@@ -27,7 +27,12 @@ from replica_worker.errors import (
 )
 from replica_worker.settings import MIGRATIONS_FOLDER
 from replica_worker.usecases.deployment import Deployment
-from replica_worker.usecases.migrate import Migration, apply_migrations, migrations_in_force
+from replica_worker.usecases.migrate import (
+    METADATA_MIGRATION,
+    Migration,
+    apply_migrations,
+    migrations_in_force,
+)
 
 DONE, FAILED, WRONG = 0, 1, 2
 WRONG_ERRORS = (UsageError, SettingsError, SpecError, DatabaseUnreachableError)
@@ -57,7 +62,8 @@ def with_record(deployment: Deployment, migration: Migration) -> list[Migration]
     if sa.inspect(deployment.warehouse.sql).has_table(record.name, schema=record.schema):
         return [migration]
     folder = MIGRATIONS_FOLDER / FOLDERS[deployment.target.dialect]
-    metadata = migrations_in_force(deployment, folder)[-1]
+    migrations = migrations_in_force(deployment, folder)
+    metadata = next(one for one in migrations if one.name.startswith(METADATA_MIGRATION))
     return [migration] if metadata.name == migration.name else [metadata, migration]
 
 

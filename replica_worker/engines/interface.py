@@ -266,6 +266,13 @@ class Warehouse(Protocol):
         """
         ...
 
+    def count_unparsable_dates(self, connection: sa.Connection, selection: RowSelection) -> int:
+        """How many texts of the selected rows no format that the spec names for them fits.
+
+        A text that is empty or blank is no such text.
+        """
+        ...
+
     def highest_rowversion(self, connection: sa.Connection, table: TableSpec) -> bytes | None:
         """The largest rowversion the target holds; None if it holds no row."""
         ...
@@ -316,6 +323,17 @@ class Engine(Protocol):
 
     def table_ddl(self, table: TableSpec) -> str:
         """Re-runnable statements that make the target table, its key and its indexes."""
+        ...
+
+    def index_ddl(self, table: TableSpec) -> str:
+        """Re-runnable statements that make the indexes that the spec asks for; maybe empty."""
+        ...
+
+    def view_ddl(self, table: TableSpec) -> str:
+        """Re-runnable statements that make the view of the table's dates; maybe empty.
+
+        It has the table's name behind `v_`, and the same columns, the date texts as `datetime`.
+        """
         ...
 
     def metadata_ddl(self, metadata: sa.MetaData, schema: str) -> str:

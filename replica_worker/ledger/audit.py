@@ -23,6 +23,7 @@ class AuditEntry:
     source: Digest
     target: Digest
     counts: MergeCounts = field(default_factory=MergeCounts)
+    unparsable_dates: int | None = None  # None: not counted
     note: str | None = None
 
 
@@ -39,6 +40,7 @@ class AuditRow:
     inserted: int | None
     updated: int | None
     deleted: int | None
+    unparsable_dates: int | None
     note: str | None
 
 
@@ -72,6 +74,9 @@ class Audit:
                 rows_inserted=entry.counts.inserted,
                 rows_updated=entry.counts.updated,
                 rows_deleted=entry.counts.deleted,
+                unparsable_dates=sa.null()
+                if entry.unparsable_dates is None
+                else entry.unparsable_dates,
                 note=entry.note or sa.null(),
                 checked_at=utc_now(),
             )
@@ -97,6 +102,7 @@ class Audit:
                     inserted=row.rows_inserted,
                     updated=row.rows_updated,
                     deleted=row.rows_deleted,
+                    unparsable_dates=row.unparsable_dates,
                     note=row.note,
                 )
                 for row in connection.execute(query)

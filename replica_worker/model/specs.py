@@ -17,6 +17,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from replica_worker.errors import SpecError, UsageError
+from replica_worker.model.reading import DateFormat, IndexSpec, check_date_formats, check_index
 from replica_worker.model.types import MAX_LENGTH, SqlType
 
 SQL_TYPE_FIELD = b"sql_type"
@@ -48,6 +49,9 @@ class ColumnSpec:
     name: str
     type: SqlType
     nullable: bool
+    date_formats: tuple[
+        DateFormat, ...
+    ] = ()  # of a text that is a date; the first that fits counts
 
     @property
     def field(self) -> pa.Field:
@@ -83,6 +87,7 @@ class TableSpec:
     day_from: DayFrom | None = None
     rowversion: str | None = None
     if_exposed: bool = False  # its absence at the source is no error
+    indexes: tuple[IndexSpec, ...] = ()  # for those who read the warehouse
 
     @cached_property
     def _by_name(self) -> dict[str, ColumnSpec]:
@@ -106,6 +111,16 @@ class TableSpec:
     def other_columns(self) -> tuple[ColumnSpec, ...]:
         """The replicated columns that are not part of the key."""
         return tuple(column for column in self.columns if column.name not in self.key)
+
+    @property
+    def view_name(self) -> str:
+        """Name of the view that shows the table's date texts as dates, where it has some."""
+        return f"v_{self.target_name}"
+
+    @property
+    def date_texts(self) -> tuple[ColumnSpec, ...]:
+        """The text columns that hold dates."""
+        return tuple(column for column in self.columns if column.date_formats)
 
     @property
     def is_daily(self) -> bool:
@@ -156,6 +171,12 @@ class _ColumnDocument(_Document):
     type: str
     nullable: bool = True
     replicate: bool = True
+    date_formats: list[DateFormat] = []
+
+
+class _IndexDocument(_Document):
+    on: list[Identifier]
+    include: list[Identifier] = []
 
 
 class _DayFromDocument(_Document):
@@ -173,6 +194,7 @@ class _TableDocument(_Document):
     day_from: _DayFromDocument | None = None
     rowversion: Identifier | None = None
     if_exposed: bool = False
+    indexes: list[_IndexDocument] = []
 
 
 class _SpecDocument(_Document):
@@ -239,11 +261,22 @@ def _build(document: _SpecDocument) -> ReplicaSpec:
                 "give it another target_name"
             )
     documents = {table.name: table for table in document.tables}
-    return ReplicaSpec(
+    spec = ReplicaSpec(
         source_schema=document.source_schema,
         target_schema=document.target_schema,
         tables=tuple(_build_table(table, document, documents) for table in document.tables),
     )
+    _refuse_views_named_like_tables(spec)
+    return spec
+
+
+def _refuse_views_named_like_tables(spec: ReplicaSpec) -> None:
+    names = {table.target_name.lower() for table in spec.tables}
+    for table in spec.tables:
+        if table.date_texts and table.view_name.lower() in names:
+            raise ValueError(
+                f"table {table.name} has a view {table.view_name}, which is also a target_name"
+            )
 
 
 def _refuse_doubles(names: Iterable[str], what: str, where: str) -> None:
@@ -271,6 +304,7 @@ def _build_table(
         day_from=_build_day_from(table, documents),
         rowversion=table.rowversion,
         if_exposed=table.if_exposed,
+        indexes=_build_indexes(table, columns),
     )
     _check_key(spec)
     _check_day(spec)
@@ -291,9 +325,33 @@ def _build_columns(table: _TableDocument) -> tuple[ColumnSpec, ...]:
                 continue
             raise ValueError(f"table {table.name}, column {column.name}: {error}") from None
         if column.replicate:
-            nullable = column.nullable and column.name not in table.key
-            columns.append(ColumnSpec(name=column.name, type=sql_type, nullable=nullable))
+            columns.append(_build_column(table, column, sql_type))
     return tuple(columns)
+
+
+def _build_column(table: _TableDocument, column: _ColumnDocument, sql_type: SqlType) -> ColumnSpec:
+    try:
+        check_date_formats(column.date_formats, sql_type)
+    except ValueError as error:
+        raise ValueError(f"table {table.name}, column {column.name}: {error}") from None
+    return ColumnSpec(
+        name=column.name,
+        type=sql_type,
+        nullable=column.nullable and column.name not in table.key,
+        date_formats=tuple(column.date_formats),
+    )
+
+
+def _build_indexes(table: _TableDocument, columns: Sequence[ColumnSpec]) -> tuple[IndexSpec, ...]:
+    types = {column.name: column.type for column in columns}
+    indexes = [IndexSpec(on=tuple(one.on), include=tuple(one.include)) for one in table.indexes]
+    try:
+        for index in indexes:
+            check_index(index, types)
+    except ValueError as error:
+        raise ValueError(f"table {table.name}: {error}") from None
+    _refuse_doubles((", ".join(one.on) for one in indexes), "an index on", f"table {table.name}")
+    return tuple(indexes)
 
 
 def _build_day_from(table: _TableDocument, documents: dict[str, _TableDocument]) -> DayFrom | None:

@@ -1,14 +1,15 @@
 """Applying migrations: in order, once, recorded with their hash, refused when edited later.
 
-The migrations are two: the target tables of the spec file in force and the metadata tables. For
-the spec file that the product ships their text lies in `migrations/`; for another one it is made
-from that file, table by table, so that adding a table to it is a new migration.
+The migrations are four: the target tables of the spec file in force, the metadata tables, and for
+those who read the warehouse covering indexes and views of the dates. For the spec file that the
+product ships their text lies in `migrations/`; for another one it is made from that file, table by
+table, so that adding a table to it is a new migration.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from replica_worker.usecases.deployment import Deployment
 
 TABLES_MIGRATION = "100_create_replica_tables.sql"
 METADATA_MIGRATION = "110_create_replica_metadata_tables.sql"
+INDEXES_MIGRATION = "120_create_covering_indexes.sql"
+VIEWS_MIGRATION = "130_create_date_views.sql"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +35,7 @@ class Migration:
     name: str
     script: str
     table: TableSpec | None = None  # the table that it makes, where it makes just one
+    repeatable: bool = False  # made from one's own spec file: run again when its text changes
 
     @property
     def sha256(self) -> str:
@@ -41,35 +45,68 @@ class Migration:
 
 def generated_migrations(deployment: Deployment) -> list[Migration]:
     """The texts of the shipped migrations, made from specs and metadata."""
-    tables = [deployment.target.table_ddl(table) for table in deployment.spec.tables]
-    metadata = deployment.target.metadata_ddl(
-        deployment.ledger.metadata, deployment.spec.target_schema
-    )
+    target, tables = deployment.target, deployment.spec.tables
     return [
-        Migration(name=TABLES_MIGRATION, script="\n".join(tables)),
-        Migration(name=METADATA_MIGRATION, script=metadata),
+        Migration(name=TABLES_MIGRATION, script=_joined(map(target.table_ddl, tables))),
+        Migration(name=METADATA_MIGRATION, script=_metadata_script(deployment)),
+        Migration(name=INDEXES_MIGRATION, script=_joined(map(target.index_ddl, tables))),
+        Migration(name=VIEWS_MIGRATION, script=_joined(map(target.view_ddl, tables))),
     ]
+
+
+def _joined(scripts: Iterable[str]) -> str:
+    return "\n".join(script for script in scripts if script)
+
+
+def _metadata_script(deployment: Deployment) -> str:
+    return deployment.target.metadata_ddl(deployment.ledger.metadata, deployment.spec.target_schema)
 
 
 def migrations_in_force(deployment: Deployment, folder: Path) -> list[Migration]:
     """What `replica migrate` applies: the files, or for another spec file the made texts."""
     if deployment.spec_is_default:
         return read_migrations(folder)
-    tables = [
+    return [*_own_tables(deployment), _own_metadata(deployment), *_own_readings(deployment)]
+
+
+def _own_tables(deployment: Deployment) -> list[Migration]:
+    return [
         Migration(
-            name=f"{TABLES_MIGRATION}:{table.target_schema}.{table.target_name}",
+            name=_named(TABLES_MIGRATION, table),
             script=deployment.target.table_ddl(table),
             table=table,
         )
         for table in deployment.spec.tables
     ]
-    _, metadata = generated_migrations(deployment)
-    return [
-        *tables,
-        Migration(
-            name=f"{METADATA_MIGRATION}:{deployment.spec.target_schema}", script=metadata.script
-        ),
+
+
+def _own_metadata(deployment: Deployment) -> Migration:
+    """The metadata tables of a spec file of one's own."""
+    return Migration(
+        name=f"{METADATA_MIGRATION}:{deployment.spec.target_schema}",
+        script=_metadata_script(deployment),
+    )
+
+
+def _own_readings(deployment: Deployment) -> list[Migration]:
+    """Indexes and views of the tables that ask for some."""
+    made = [
+        (name, table, script_of(table))
+        for name, script_of in (
+            (INDEXES_MIGRATION, deployment.target.index_ddl),
+            (VIEWS_MIGRATION, deployment.target.view_ddl),
+        )
+        for table in deployment.spec.tables
     ]
+    return [
+        Migration(name=_named(name, table), script=script, repeatable=True)
+        for name, table, script in made
+        if script
+    ]
+
+
+def _named(migration: str, table: TableSpec) -> str:
+    return f"{migration}:{table.target_schema}.{table.target_name}"
 
 
 def read_migrations(folder: Path) -> list[Migration]:
@@ -85,7 +122,7 @@ def read_migrations(folder: Path) -> list[Migration]:
 
 
 def apply_migrations(deployment: Deployment, migrations: Sequence[Migration]) -> list[str]:
-    """Apply those not recorded yet, all in one transaction; the names of the applied ones.
+    """Apply those that are new or to be repeated, in one transaction; the names of the applied.
 
     MigrationError if another command is at it.
     """
@@ -109,14 +146,14 @@ def apply_migrations(deployment: Deployment, migrations: Sequence[Migration]) ->
             for migration in migrations
             if recorded.get(migration.name, migration.sha256) != migration.sha256
         ]
-        _refuse_edited(deployment, changed)
+        _refuse_edited(deployment, [one for one in changed if not one.repeatable])
         for migration in migrations:
-            if migration.name not in recorded:
+            if migration.name not in recorded or (migration in changed and migration.repeatable):
                 _run(deployment, connection, migration)
                 applied.append(migration)
         for migration in changed:
             connection.execute(sa.delete(table).where(table.c.name == migration.name))
-        for migration in (*applied, *changed):
+        for migration in dict.fromkeys((*applied, *changed)):
             connection.execute(
                 sa.insert(table).values(
                     name=migration.name,

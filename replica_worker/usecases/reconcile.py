@@ -218,6 +218,7 @@ def _recorder(
                     source=source,
                     target=target,
                     counts=counts,
+                    unparsable_dates=_count_unparsable_dates(deployment, connection, work),
                     note=_say_moved(replicated.moved),
                 ),
             )
@@ -278,6 +279,16 @@ def _replicate(
                 error=str(refusal),
             )
         raise
+
+
+def _count_unparsable_dates(
+    deployment: Deployment, connection: sa.Connection, work: ChunkWork
+) -> int | None:
+    """Of the chunk's rows as they are now in the warehouse; None where no text is a date."""
+    if not work.spec.date_texts:
+        return None
+    rows = work.source_rows.on(Side.WAREHOUSE)
+    return deployment.warehouse.count_unparsable_dates(connection, rows)
 
 
 def _finish_unchanged(

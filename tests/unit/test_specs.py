@@ -190,6 +190,36 @@ BAD: list[tuple[str, Change, str]] = [
         r"table LINES: day_from\.on: X is no replicated column of SALES",
     ),
     (
+        "formats of a column that is no text",
+        setting(*SALES_AT, "columns", 2, "date_formats", ["DD/MM/YYYY"]),
+        r"table SALES, column AMOUNT: date_formats are for .* not for decimal\(16,4\)",
+    ),
+    (
+        "unknown format",
+        setting(*SALES_AT, "columns", 3, "date_formats", ["D/M/Y"]),
+        r"table SALES\.columns\.3\.date_formats\.0: .*YYYY-MM-DD",
+    ),
+    (
+        "index on nothing",
+        setting(*SALES_AT, "indexes", [{"on": []}]),
+        "table SALES: an index names no column in `on`",
+    ),
+    (
+        "index on an unknown column",
+        setting(*SALES_AT, "indexes", [{"on": ["DAY"], "include": ["X"]}]),
+        "table SALES: an index names X, which is no replicated column",
+    ),
+    (
+        "column twice in an index",
+        setting(*SALES_AT, "indexes", [{"on": ["DAY"], "include": ["DAY"]}]),
+        "table SALES: an index names column DAY twice",
+    ),
+    (
+        "index twice",
+        setting(*SALES_AT, "indexes", [{"on": ["DAY"]}, {"on": ["DAY"], "include": ["NOTE"]}]),
+        "an index on DAY stands twice in table SALES",
+    ),
+    (
         "incremental without rowversion",
         removing(*STAFF_AT, "rowversion"),
         "table STAFF: strategy incremental needs a rowversion",
@@ -215,6 +245,21 @@ def test_bad_spec_is_refused_by_name(change: Change, complaint: str) -> None:
         parse_specs(json.dumps(document), origin="specs.json")
     assert "specs.json" in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+def test_column_that_takes_no_index_is_refused() -> None:
+    table = daily("T", ["ID"], "DAY", columns=columns(ID="int!", DAY="date", NOTE="varchar(max)"))
+    assert parse({**table, "indexes": [{"on": ["DAY"], "include": ["NOTE"]}]})
+    with pytest.raises(SpecError, match=r"table T: .*NOTE of type varchar\(max\)"):
+        parse({**table, "indexes": [{"on": ["NOTE"]}]})
+
+
+def test_name_of_a_view_is_no_target_name() -> None:
+    dated = {"columns": [*columns(ID="int!", DAY="date"), column("X", "char(10)")]}
+    dated["columns"][2]["date_formats"] = ["DD/MM/YYYY"]
+    table, other = (daily(name, ["ID"], "DAY", **dated) for name in ("T", "v_T"))
+    with pytest.raises(SpecError, match="table T has a view v_T, which is also a target_name"):
+        parse(table, other)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"version": 1, "tables": 7}'])

@@ -1,4 +1,7 @@
-"""CREATE statements for target tables and metadata tables, as re-runnable text."""
+"""CREATE statements for target tables, what serves their readers, and metadata tables.
+
+All of it can run again.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from replica_worker.engines.interface import STAGING_SCHEMA
-from replica_worker.engines.postgresql.statements import text_of
+from replica_worker.engines.postgresql.dates import as_timestamp, function_ddl
+from replica_worker.engines.postgresql.statements import column_of, text_of
 from replica_worker.engines.postgresql.types import strategy_for
 from replica_worker.errors import SpecError
 from replica_worker.model.specs import ColumnSpec, TableSpec
@@ -36,6 +40,54 @@ def table_ddl(table: TableSpec) -> str:
     ]
     parts += [text_of(_index(table, name, columns)) for columns in _indexed(table)]
     return "\n".join(parts) + "\n"
+
+
+def index_ddl(table: TableSpec) -> str:
+    """The covering indexes that the spec asks for; an index that one of them replaces goes.
+
+    They hold the key too, as SQL Server's do by themselves.
+    """
+    name = sql.Identifier(table.target_schema, table.target_name)
+    parts = []
+    for index in table.indexes:
+        beside = dict.fromkeys((*index.include, *table.key))
+        parts.append(
+            sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} ({}){};").format(
+                sql.Identifier(_shortened(f"cx_{table.target_name}__{'_'.join(index.on)}")),
+                name,
+                sql.SQL(", ").join(map(sql.Identifier, index.on)),
+                _including([column for column in beside if column not in index.on]),
+            )
+        )
+    parts += [
+        sql.SQL("DROP INDEX IF EXISTS {};").format(
+            sql.Identifier(table.target_schema, _index_name(table, columns))
+        )
+        for columns in _indexed(table)
+        if any(index.on[: len(columns)] == columns for index in table.indexes)
+    ]
+    return "".join(f"{text_of(part)}\n" for part in parts)
+
+
+def view_ddl(table: TableSpec) -> str:
+    """The view that shows the table with its date texts as timestamps; empty if it has none."""
+    if not table.date_texts:
+        return ""
+    name = sql.Identifier(table.target_schema, _shortened(table.view_name))
+    columns = [
+        sql.SQL("{} AS {}").format(as_timestamp(table, column), sql.Identifier(column.name))
+        if column.date_formats
+        else column_of("t", column.name)
+        for column in table.columns
+    ]
+    view = sql.SQL(
+        "DROP VIEW IF EXISTS {name};\nCREATE VIEW {name} AS\nSELECT {columns}\n  FROM {table} t;\n"
+    ).format(
+        name=name,
+        columns=sql.SQL(",\n       ").join(columns),
+        table=sql.Identifier(table.target_schema, table.target_name),
+    )
+    return f"{function_ddl(table.target_schema)}\n{text_of(view)}"
 
 
 def metadata_ddl(metadata: sa.MetaData, schema: str) -> str:
@@ -74,10 +126,21 @@ def _indexed(table: TableSpec) -> list[tuple[str, ...]]:
 
 
 def _index(table: TableSpec, name: sql.Composable, columns: tuple[str, ...]) -> sql.Composable:
-    index_name = _shortened(f"ix_{table.target_name}__{'_'.join(columns)}")
     return sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} ({});").format(
-        sql.Identifier(index_name), name, sql.SQL(", ").join(map(sql.Identifier, columns))
+        sql.Identifier(_index_name(table, columns)),
+        name,
+        sql.SQL(", ").join(map(sql.Identifier, columns)),
     )
+
+
+def _index_name(table: TableSpec, columns: tuple[str, ...]) -> str:
+    return _shortened(f"ix_{table.target_name}__{'_'.join(columns)}")
+
+
+def _including(columns: list[str]) -> sql.Composable:
+    if not columns:
+        return sql.SQL("")
+    return sql.SQL(" INCLUDE ({})").format(sql.SQL(", ").join(map(sql.Identifier, columns)))
 
 
 def _shortened(name: str) -> str:

@@ -42,6 +42,14 @@ class PostgresEngine:
         """Re-runnable statements that make the target table, its key and its indexes."""
         return ddl.table_ddl(table)
 
+    def index_ddl(self, table: TableSpec) -> str:
+        """Re-runnable statements that make the indexes that the spec asks for; maybe empty."""
+        return ddl.index_ddl(table)
+
+    def view_ddl(self, table: TableSpec) -> str:
+        """Re-runnable statements that make the view of the table's dates; maybe empty."""
+        return ddl.view_ddl(table)
+
     def metadata_ddl(self, metadata: sa.MetaData, schema: str) -> str:
         """Re-runnable statements that make the metadata tables and the staging schema."""
         return ddl.metadata_ddl(metadata, schema)

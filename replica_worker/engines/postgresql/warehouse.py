@@ -26,7 +26,7 @@ from replica_worker.engines.interface import (
     Side,
     StagedChunk,
 )
-from replica_worker.engines.postgresql import digests, merges, statements
+from replica_worker.engines.postgresql import dates, digests, merges, statements
 from replica_worker.engines.postgresql.arrays import staging_schema
 from replica_worker.engines.postgresql.catalogue import require_columns
 from replica_worker.engines.postgresql.connect import cursor_of, is_broken, make_sqlalchemy_engine
@@ -174,6 +174,13 @@ class PostgresWarehouse:
                     [pa.array(keys, pa.string()), pa.array(hashes, pa.string())],
                     schema=ROW_HASHES,
                 )
+
+    def count_unparsable_dates(self, connection: sa.Connection, selection: RowSelection) -> int:
+        """How many texts of the selected rows no format that the spec names for them fits."""
+        if not selection.table.date_texts:
+            return 0
+        statement = dates.count_unparsable(selection, self._options.zone)
+        return int(self._fetch(connection, statement, "count unparsable dates")[0][0])
 
     def highest_rowversion(self, connection: sa.Connection, table: TableSpec) -> bytes | None:
         """The largest rowversion the target holds; None if it holds no row."""

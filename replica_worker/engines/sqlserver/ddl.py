@@ -1,4 +1,7 @@
-"""CREATE statements for target tables and metadata tables, as re-runnable T-SQL."""
+"""CREATE statements for target tables, what serves their readers, and metadata tables.
+
+All of it is T-SQL that can run again.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,15 @@ from sqlalchemy.dialects import mssql
 from sqlalchemy.schema import CreateTable
 
 from replica_worker.engines.interface import STAGING_SCHEMA
-from replica_worker.engines.sqlserver.fragments import Fragment, compose, join, quote
+from replica_worker.engines.sqlserver.dates import as_datetime
+from replica_worker.engines.sqlserver.fragments import (
+    EMPTY,
+    Fragment,
+    column_of,
+    compose,
+    join,
+    quote,
+)
 from replica_worker.engines.sqlserver.types import EXACT_COLLATION, strategy_for
 from replica_worker.model.specs import ColumnSpec, TableSpec
 
@@ -33,6 +44,42 @@ def table_ddl(table: TableSpec) -> str:
     parts = [_schema(table.target_schema), create]
     parts += [_index(name, columns) for columns in _indexed(table)]
     return _GO.join(parts) + _GO
+
+
+def index_ddl(table: TableSpec) -> str:
+    """The covering indexes that the spec asks for; an index that one of them replaces goes."""
+    name = quote(table.target_schema, table.target_name)
+    parts = [
+        _index(name, one.on, one.include, title=f"covering_{'_'.join(one.on)}")
+        for one in table.indexes
+    ]
+    parts += [
+        f"DROP INDEX IF EXISTS {quote(_index_title(columns))} ON {name};"
+        for columns in _indexed(table)
+        if any(one.on[: len(columns)] == columns for one in table.indexes)
+    ]
+    return _GO.join([*parts, ""]).lstrip("\n")
+
+
+def view_ddl(table: TableSpec) -> str:
+    """The view that shows the table with its date texts as `datetime`; empty if it has none."""
+    if not table.date_texts:
+        return ""
+    name = quote(table.target_schema, _short(table.view_name))
+    columns = [
+        compose("{date} AS {name}", date=as_datetime(column), name=quote(column.name))
+        if column.date_formats
+        else column_of("t", column.name)
+        for column in table.columns
+    ]
+    create = compose(
+        "CREATE VIEW {name} AS\nSELECT {columns}\n  FROM {table} AS t;",
+        name=name,
+        columns=join(",\n       ", columns),
+        table=quote(table.target_schema, table.target_name),
+    )
+    drop = f"IF OBJECT_ID(N'{_literal(str(name))}', N'V') IS NOT NULL\n    DROP VIEW {name};"
+    return _GO.join([drop, create.text, ""])
 
 
 def metadata_ddl(metadata: sa.MetaData, schema: str) -> str:
@@ -73,12 +120,17 @@ def _indexed(table: TableSpec) -> list[tuple[str, ...]]:
     return [(table.rowversion,)] if table.rowversion else []
 
 
-def _index(table: Fragment, columns: tuple[str, ...]) -> str:
-    """CREATE INDEX, unless the table has one that begins with these columns under any name."""
-    found = f"\n{17 * ' '}OR ".join(
+def _index(
+    table: Fragment, on: tuple[str, ...], include: tuple[str, ...] = (), title: str = ""
+) -> str:
+    """CREATE INDEX, unless the table has one, under any name, that begins and covers the same."""
+    places = [
         f"key_ordinal = {place} AND COL_NAME(object_id, column_id) = N'{_literal(column)}'"
-        for place, column in enumerate(columns, start=1)
-    )
+        for place, column in enumerate(on, start=1)
+    ]
+    if include:
+        names = ", ".join(f"N'{_literal(column)}'" for column in include)
+        places.append(f"is_included_column = 1 AND COL_NAME(object_id, column_id) IN ({names})")
     create = compose(
         """
         IF NOT EXISTS (
@@ -87,16 +139,26 @@ def _index(table: Fragment, columns: tuple[str, ...]) -> str:
                AND ({found})
              GROUP BY index_id
             HAVING COUNT(*) = {count})
-        CREATE INDEX {name} ON {table} ({columns});
+        CREATE INDEX {name} ON {table} ({on}){include};
         """,
         literal=_literal(str(table)),
-        found=found,
-        count=len(columns),
-        name=quote(_short(f"ix_{'_'.join(columns)}")),  # need differ within the table only
+        found=f"\n{17 * ' '}OR ".join(places),
+        count=len(on) + len(include),
+        name=quote(_short(title) if title else _index_title(on)),
         table=table,
-        columns=join(", ", (quote(column) for column in columns)),
+        on=_listed(on),
+        include=compose(" INCLUDE ({names})", names=_listed(include)) if include else EMPTY,
     )
     return dedent(create.text).strip()
+
+
+def _index_title(columns: tuple[str, ...]) -> str:
+    """Names of indexes need differ within a table only."""
+    return _short(f"ix_{'_'.join(columns)}")
+
+
+def _listed(columns: tuple[str, ...]) -> Fragment:
+    return join(", ", (quote(column) for column in columns))
 
 
 def _literal(text: str) -> str:

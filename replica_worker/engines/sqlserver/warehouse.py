@@ -24,7 +24,7 @@ from replica_worker.engines.interface import (
     Side,
     StagedChunk,
 )
-from replica_worker.engines.sqlserver import digests, merges, statements
+from replica_worker.engines.sqlserver import dates, digests, merges, statements
 from replica_worker.engines.sqlserver.arrays import staging_schema, to_staging_batch
 from replica_worker.engines.sqlserver.catalogue import FoundColumn, require_columns
 from replica_worker.engines.sqlserver.connect import make_sqlalchemy_engine, open_bulk
@@ -185,6 +185,13 @@ class SqlServerWarehouse:
                     [pa.array(keys, pa.string()), pa.array(hashes, pa.string())],
                     schema=ROW_HASHES,
                 )
+
+    def count_unparsable_dates(self, connection: sa.Connection, selection: RowSelection) -> int:
+        """How many texts of the selected rows no format that the spec names for them fits."""
+        if not selection.table.date_texts:
+            return 0
+        statement = dates.count_unparsable(selection, self._options.zone)
+        return int(self._fetch(connection, statement, "count unparsable dates")[0][0])
 
     def highest_rowversion(self, connection: sa.Connection, table: TableSpec) -> bytes | None:
         """The largest rowversion the target holds; None if it holds no row."""
