@@ -34,7 +34,10 @@ FIND_COLUMNS = Fragment(
            COALESCE(bt.name, ut.name)               AS type_name,
            CAST(c.precision AS int)                 AS precision,
            CAST(c.scale AS int)                     AS scale,
-           CAST(c.max_length AS int)                AS max_length
+           CAST(c.max_length AS int)                AS max_length,
+           CAST(c.is_nullable AS int)               AS nullable,
+           CAST(c.is_identity AS int) + CAST(c.is_computed AS int) AS made_by_server,
+           c.collation_name                         AS collation
       FROM sys.columns c
       JOIN sys.objects o  ON o.object_id = c.object_id
       JOIN sys.schemas s  ON s.schema_id = o.schema_id
