@@ -168,13 +168,17 @@ def apply_migrations(deployment: Deployment, migrations: Sequence[Migration]) ->
 def find_unapplied(
     deployment: Deployment, migrations: Sequence[Migration]
 ) -> tuple[list[str], list[str]]:
-    """Names of the migrations that are not recorded, and of those that were edited since."""
+    """Names of the migrations that `migrate` would run, and of those that were edited since."""
     table = deployment.ledger.metadata.tables[f"{deployment.spec.target_schema}.replica_migration"]
     with deployment.warehouse.sql.connect() as connection:
         recorded = _recorded(connection, table)
-    missing = [one.name for one in migrations if one.name not in recorded]
-    edited = [one.name for one in migrations if recorded.get(one.name, one.sha256) != one.sha256]
-    return missing, edited
+    changed = [one for one in migrations if recorded.get(one.name, one.sha256) != one.sha256]
+    missing = [
+        one.name
+        for one in migrations
+        if one.name not in recorded or (one.repeatable and one in changed)
+    ]
+    return missing, [one.name for one in changed if not one.repeatable]
 
 
 def _recorded(connection: sa.Connection, table: sa.Table) -> dict[str, str]:
