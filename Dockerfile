@@ -4,6 +4,11 @@ FROM python:3.11-slim
 ENV PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /app
 
+# What Microsoft's ODBC driver, which comes as a Python package, wants from the system.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends libltdl7 libkrb5-3 libgssapi-krb5-2 \
+    && rm -rf /var/lib/apt/lists/*
+
 # The pinned packages first: this layer changes only when the pins do.
 COPY requirements.txt .
 RUN pip install --require-hashes -r requirements.txt

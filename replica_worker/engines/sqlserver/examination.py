@@ -56,9 +56,17 @@ _POWERS = """
            IS_ROLEMEMBER('db_datawriter'), IS_ROLEMEMBER('db_ddladmin')
 """
 _POWER_NAMES = ("sysadmin", "db_owner", "db_datawriter", "db_ddladmin")
+# Columns may be granted one by one: one that can be read is enough here, as the table's own check
+# looks at each column of the spec.
 _TABLE_RIGHTS = """
     SELECT s.name + '.' + o.name,
-           HAS_PERMS_BY_NAME(QUOTENAME(s.name) + '.' + QUOTENAME(o.name), 'OBJECT', 'SELECT'),
+           CASE WHEN EXISTS (
+                SELECT 1
+                  FROM sys.columns c
+                 WHERE c.object_id = o.object_id
+                   AND HAS_PERMS_BY_NAME(QUOTENAME(s.name) + '.' + QUOTENAME(o.name), 'OBJECT',
+                                         'SELECT', c.name, 'COLUMN') = 1)
+                THEN 1 ELSE 0 END,
            HAS_PERMS_BY_NAME(QUOTENAME(s.name) + '.' + QUOTENAME(o.name), 'OBJECT', 'INSERT'),
            HAS_PERMS_BY_NAME(QUOTENAME(s.name) + '.' + QUOTENAME(o.name), 'OBJECT', 'UPDATE'),
            HAS_PERMS_BY_NAME(QUOTENAME(s.name) + '.' + QUOTENAME(o.name), 'OBJECT', 'DELETE')
