@@ -7,6 +7,7 @@ private to an attempt, and dropped with the merge or by the sweep.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -37,6 +38,7 @@ from replica_worker.model.specs import TableSpec
 
 _HASHES_PER_BATCH = 10_000  # some 2 MB
 _LOCK_TIMEOUT_MS = 30_000
+_LONGEST_LOCK = 110  # with a database's name (128) no longer than a lock's name may be (255)
 _SESSION = Fragment(f"SET XACT_ABORT ON; SET LOCK_TIMEOUT {_LOCK_TIMEOUT_MS}")
 
 
@@ -326,7 +328,13 @@ class SqlServerWarehouse:
 
 
 def _resource(name: str) -> Fragment:
-    return value(f"replica_worker|{name}"[:255], "nvarchar(255)")
+    """The lock's name, with the database's: not every server keeps them apart by itself."""
+    if len(name) > _LONGEST_LOCK:
+        name = hashlib.sha256(name.encode()).hexdigest()
+    return compose(
+        "LEFT(CONCAT(N'replica_worker|', {name}, N'|', DB_NAME()), 255)",
+        name=value(name, f"nvarchar({_LONGEST_LOCK})"),
+    )
 
 
 def _moves(table: TableSpec) -> str:
