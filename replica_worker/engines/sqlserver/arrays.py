@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from replica_worker.engines.mismatches import value_mismatch
 from replica_worker.engines.sqlserver.types import strategy_for
 from replica_worker.model.specs import ColumnSpec, TableSpec
+from replica_worker.model.types import MAX_LENGTH
 
 
 def to_spec_batch(table: TableSpec, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -26,6 +27,7 @@ def to_spec_batch(table: TableSpec, batch: pa.RecordBatch) -> pa.RecordBatch:
 def _to_spec_array(table: TableSpec, column: ColumnSpec, array: pa.Array) -> pa.Array:
     if array.null_count and not column.nullable:
         raise value_mismatch(table, column, "it holds NULL, though the spec says it cannot")
+    _refuse_long(table, column, array)
     target = column.type.arrow
     if array.type == target:
         return array
@@ -37,6 +39,19 @@ def _to_spec_array(table: TableSpec, column: ColumnSpec, array: pa.Array) -> pa.
         raise value_mismatch(
             table, column, f"a value does not fit {column.type} ({str(error).splitlines()[0]})"
         ) from None
+
+
+def _refuse_long(table: TableSpec, column: ColumnSpec, array: pa.Array) -> None:
+    """CAST would cut without a word. Bytes are counted first: a character has at least one."""
+    longest = column.type.length
+    if longest is None or longest == MAX_LENGTH or _most(pc.binary_length(array)) <= longest:
+        return
+    if not column.type.is_text or _most(pc.utf8_length(array)) > longest:
+        raise value_mismatch(table, column, f"a value is longer than {column.type}")
+
+
+def _most(lengths: pa.Array) -> int:
+    return pc.max(lengths).as_py() or 0
 
 
 def staging_schema(table: TableSpec) -> pa.Schema:

@@ -13,6 +13,8 @@ from replica_worker.engines.sqlserver.types import EXACT_COLLATION, strategy_for
 from replica_worker.model.specs import ColumnSpec, TableSpec
 from replica_worker.model.types import MAX_LENGTH
 
+_FRACTIONS = frozenset({"time", "datetime2", "datetimeoffset"})  # types that name their digits
+
 
 @dataclass(frozen=True, kw_only=True)
 class FoundColumn:
@@ -46,7 +48,7 @@ class FoundColumn:
         """The type for messages, as the spec file would write it."""
         if self.type_name in ("decimal", "numeric"):
             return f"{self.type_name}({self.precision},{self.scale})"
-        if self.type_name in ("datetime2", "datetimeoffset", "time"):
+        if self.type_name in _FRACTIONS:
             return f"{self.type_name}({self.scale})"
         if self.type_name in ("char", "varchar", "binary", "varbinary"):
             return f"{self.type_name}({_in_brackets(self.max_length)})"
@@ -73,7 +75,8 @@ def require_columns(table: TableSpec, found: Iterable[FoundColumn], side: Side) 
     """SchemaMismatchError if a column of the spec is missing, of another type or too narrow.
 
     A source column may be narrower or wider than the spec: its values are looked at when they
-    are read. A target column must hold every value of the spec's type as it is.
+    are read, except digits of a second, which could not be seen any more then. A target column
+    must hold every value of the spec's type as it is.
     """
     listed = list(found)
     exact = {column.name: column for column in listed}
@@ -95,8 +98,15 @@ def _objection(
     if found.type_name not in strategy_for(column.type).accepted:
         return f"is {found.spelling} in {where}; the spec says {column.type}"
     if side is Side.SOURCE:
-        return None
+        return _objection_to_reading(column, found, where)
     return _objection_to_writing(table, column, found, where)
+
+
+def _objection_to_reading(column: ColumnSpec, found: FoundColumn, where: str) -> str | None:
+    """The driver and CAST would take digits of a second away without a word."""
+    if found.type_name in _FRACTIONS and found.scale > (column.type.scale or 0):
+        return f"is {found.spelling} in {where}; {column.type} of the spec would round it"
+    return None
 
 
 def _objection_to_writing(

@@ -22,7 +22,7 @@ from replica_worker.engines.sqlserver.fragments import (
     quote,
     value,
 )
-from replica_worker.engines.sqlserver.types import BOUNDED_BYTES, strategy_for
+from replica_worker.engines.sqlserver.types import strategy_for
 from replica_worker.model.days import DayRange
 from replica_worker.model.specs import ColumnSpec, TableSpec
 
@@ -189,8 +189,8 @@ def long_columns(table: TableSpec) -> tuple[ColumnSpec, ...]:
 def select_rows(selection: RowSelection, zone: ZoneInfo, *, long: bool, max_dop: int) -> Fragment:
     """The selected rows, all replicated columns in the spec's order.
 
-    With `long` only the rows that hold a value above BOUNDED_BYTES, whole; without it all
-    others, their long columns bounded, which no value of theirs exceeds.
+    With `long` only the rows that hold a value above its bound, whole; without it all others,
+    their long columns bounded, which no value of theirs exceeds.
     """
     also = [_is_long(selection.table, long=long)] if long_columns(selection.table) else []
     return compose(
@@ -220,7 +220,7 @@ def _is_long(table: TableSpec, *, long: bool) -> Fragment:
             "COALESCE(DATALENGTH({c}), 0) {sign} {limit}",
             c=column_of("t", column.name),
             sign=">" if long else "<=",
-            limit=BOUNDED_BYTES,
+            limit=strategy_for(column.type).bounded_bytes,
         )
         for column in long_columns(table)
     ]

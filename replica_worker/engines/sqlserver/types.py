@@ -23,6 +23,7 @@ UTF8_COLLATION = "Latin1_General_100_BIN2_UTF8"
 
 BOUNDED_BYTES = 8000
 """What a MAX column's values are bounded to, so that the driver can fetch many rows at once."""
+_BOUNDED_WIDE_BYTES = 4000  # in UTF-16 and in UTF-8 alike no more than 4,000 units of nvarchar
 
 Expression = Callable[[Fragment], Fragment]
 
@@ -42,7 +43,8 @@ class TypeStrategy:
     stored_as: str  # type of the target's column
     accepted: frozenset[str]  # sys.types names that a source column may have
     read: Expression = _as_is  # what is selected, so that it arrives exactly
-    read_bounded: Expression | None = None  # the same for values of at most BOUNDED_BYTES
+    read_bounded: Expression | None = None  # the same for values of at most `bounded_bytes`
+    bounded_bytes: int = BOUNDED_BYTES
     staged_as: str  # type of the staging column
     staged_arrow: pa.DataType | None = None  # Arrow type to load, where it is not the spec's
     unstaged: Expression = _as_is  # from the staging column to the target's type
@@ -138,7 +140,7 @@ _PLAIN: dict[str, TypeStrategy] = {
     "bit": _number("bit", accepted=frozenset({"bit"})),
     "money": TypeStrategy(
         stored_as="money",
-        accepted=_NUMBERS,
+        accepted=frozenset({"money", "smallmoney"}),  # reading a decimal as money would round
         read=_written("CAST({c} AS decimal(19,4))"),
         staged_as="decimal(19,4)",
         unstaged=_written("CAST({c} AS money)"),
@@ -147,7 +149,7 @@ _PLAIN: dict[str, TypeStrategy] = {
     ),
     "smallmoney": TypeStrategy(
         stored_as="smallmoney",
-        accepted=_NUMBERS,
+        accepted=frozenset({"smallmoney"}),
         read=_written("CAST({c} AS decimal(10,4))"),
         staged_as="decimal(10,4)",
         unstaged=_written("CAST({c} AS smallmoney)"),
@@ -166,7 +168,7 @@ _PLAIN: dict[str, TypeStrategy] = {
     # A datetime is a whole number of 1/300 s; its milliseconds (.000 .003 .007) name it exactly.
     "datetime": TypeStrategy(
         stored_as="datetime",
-        accepted=_INSTANTS,
+        accepted=frozenset({"datetime", "smalldatetime"}),  # of others CAST would round
         read=_written("CAST({c} AS datetime2(3))"),
         staged_as="datetime2(3)",
         staged_arrow=pa.timestamp("us"),
@@ -197,7 +199,7 @@ _PLAIN: dict[str, TypeStrategy] = {
     "rowversion": TypeStrategy(
         stored_as="binary(8)",
         accepted=_BYTES,
-        read=_written("CAST({c} AS binary(8))"),
+        read=_written("CAST({c} AS varbinary(8))"),  # binary(8) would fill shorter values up
         staged_as="binary(8)",
         text=_hex(8),
         hashed=_hex(8),
@@ -253,6 +255,7 @@ def _long_text(sql_type: SqlType) -> TypeStrategy:
         accepted=_TEXTS | {"xml"},
         read=_written(f"CAST({{c}} AS {whole})"),
         read_bounded=_written(f"CAST({{c}} AS {bounded})"),
+        bounded_bytes=_BOUNDED_WIDE_BYTES if wide else BOUNDED_BYTES,
         staged_as="nvarchar(max)",
         unstaged=_written(f"CAST({{c}} AS {sql_type})"),
         comparable=_EXACT_TEXT,
