@@ -19,6 +19,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))  # for `support`
 
 from support.databases import Databases, Site
+from support.left_out import LeftOut
 from support.replica import Replica, open_deployment, open_replica
 
 from replica_worker.embedded import EmbeddedStack
@@ -32,6 +33,11 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("repeatable")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(LeftOut())
+    pytest.register_assert_rewrite("integration")  # whose tests tests/sqlserver runs as well
 
 
 @pytest.fixture(scope="session")

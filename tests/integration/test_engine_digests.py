@@ -63,9 +63,9 @@ def test_digest_does_not_know_the_order_of_rows(bench: Bench) -> None:
 def test_version_digest_knows_key_and_rowversion_only(bench: Bench) -> None:
     (table,) = bench.make(TABLE)
     name = bench.dialect.name(table, Side.SOURCE)
-    bench.fill(table, ("1", "'a'", "'b'", "'\\x0000000000000001'"))
+    bench.fill(table, ("1", "'a'", "'b'", _version(bench, 1)))
     digests = []
-    for change in (None, "\"A\" = 'changed'", "\"RV\" = '\\x0000000000000002'"):
+    for change in (None, "\"A\" = 'changed'", f'"RV" = {_version(bench, 2)}'):
         if change:
             bench.dialect.run_at_source(f"UPDATE {name} SET {change}")
         with bench.snapshot(Side.SOURCE) as source:
@@ -125,7 +125,7 @@ def test_batches_carry_the_spec_s_schema_even_if_there_is_no_row(bench: Bench) -
 
 def test_rows_above_a_rowversion_are_read_alone(bench: Bench) -> None:
     (table,) = bench.make(TABLE)
-    bench.fill(table, *[(str(n), "NULL", "NULL", f"'\\x00000000000000{n:02x}'") for n in (1, 2, 3)])
+    bench.fill(table, *[(str(n), "NULL", "NULL", _version(bench, n)) for n in (1, 2, 3)])
     rows = RowSelection(table=table, side=Side.SOURCE).above(bytes([0] * 7 + [2]))
     with bench.snapshot(Side.SOURCE) as source:
         read = [value for batch in source.read(rows) for value in batch.column(0).to_pylist()]
@@ -133,6 +133,10 @@ def test_rows_above_a_rowversion_are_read_alone(bench: Bench) -> None:
     assert _highest(bench, table) is None
     bench.copy(table)
     assert _highest(bench, table) == bytes([0] * 7 + [3])
+
+
+def _version(bench: Bench, number: int) -> str:
+    return bench.dialect.bytes_literal(number.to_bytes(8, "big"))
 
 
 def _highest(bench: Bench, table: TableSpec) -> bytes | None:

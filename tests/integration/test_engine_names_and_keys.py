@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from support.engines import Bench
-from support.postgres_values import HOSTILE_NAMES
+from support.postgres_values import HOSTILE_NAMES, KEYS
 from support.specs import columns, daily
 
 from replica_worker.engines.interface import DAY_FIELD, RowSelection, Side, StagedChunk
@@ -55,32 +55,11 @@ def test_name_too_long_for_the_warehouse_is_refused_before_it_is_cut(bench: Benc
         bench.make(table_named("n" * 64))
 
 
-KEYS: list[tuple[str, str, str]] = [
-    ("bigint", "1", "9223372036854775807"),
-    ("decimal(16,4)", "1.5", "-1.5000"),
-    ("varchar(20)", "'gpo10'", "'GPO10'"),
-    ("nvarchar(20)", "'e\u0301'", "'\u00e9'"),
-    ("varchar(20)", "''", "' '"),
-    ("varchar(20)", "'a\"b\\c'", r"E'tab\tnew\nline'"),
-    ("char(10)", "'gpo10'", "'GPO10'"),
-    ("date", "'0001-01-01'", "'9999-12-31'"),
-    ("datetime", "'2026-03-14 00:00:00.003'", "'2026-03-14 00:00:00.007'"),
-    ("datetime2(7)", "'2026-03-14 00:00:00.000001'", "'2026-03-14 00:00:00.000002'"),
-    ("datetimeoffset(7)", "'2026-03-14 00:00:00+08'", "'2026-03-14 00:00:00+00'"),
-    ("uniqueidentifier", "'3F2504E0-4F89-11D3-9A0C-0305E82C3301'", "gen_random_uuid()"),
-    ("varbinary(20)", "'\\x00'", "'\\x0000'"),
-    ("bit", "true", "false"),
-    ("float", "0.1", "1e300"),
-    ("time(7)", "'00:00:00'", "'23:59:59.999999'"),
-]
-
-
-@pytest.mark.parametrize(
-    ("sql_type", "one", "other"), KEYS, ids=[f"{key[0]} {key[1]}" for key in KEYS]
-)
-def test_key_of_this_type_tells_rows_apart_and_finds_them_again(
-    bench: Bench, sql_type: str, one: str, other: str
-) -> None:
+@pytest.mark.parametrize("what", KEYS)
+def test_key_tells_rows_apart_and_finds_them_again(bench: Bench, what: str) -> None:
+    if what not in bench.dialect.keys:
+        pytest.skip(f"the engine holds two keys for one that differ by {what} alone")
+    sql_type, one, other = bench.dialect.keys[what]
     (table,) = bench.make(
         daily("K", ["A", "B"], "DAY", columns=columns(A="int!", B=f"{sql_type}!", DAY="date"))
     )

@@ -34,7 +34,7 @@ from replica_worker.model.days import DayRange
 from replica_worker.model.manifest import ExtractKind
 from replica_worker.model.specs import TableSpec, parse_specs
 from support.databases import Site, connect
-from support.postgres_values import HOSTILE_NAMES, MATRIX, MISFITS, UNLIKE, Misfit
+from support.postgres_values import HOSTILE_NAMES, KEYS, MATRIX, MISFITS, UNLIKE, Misfit
 from support.specs import spec_text
 
 ZONE = ZoneInfo("Asia/Kuala_Lumpur")
@@ -47,6 +47,7 @@ class Dialect(Protocol):
     target: Engine
     matrix: dict[str, list[str]]  # SQL type → literals of its edge values
     misfits: list[Misfit]  # values at the source that the spec's type does not hold
+    keys: dict[str, tuple[str, str, str]]  # what a key shows → its type and two literals
     unlike: dict[str, str]  # spec's type → a live column's type that is no such thing
     hostile_names: list[str]
 
@@ -55,6 +56,7 @@ class Dialect(Protocol):
     def run_at_target(self, statement: str, *values: Any) -> None: ...
     def name(self, table: TableSpec, side: Side) -> str: ...
     def quoted(self, name: str) -> str: ...
+    def bytes_literal(self, content: bytes) -> str: ...
     def texts(self, table: TableSpec, side: Side) -> list[str]: ...
 
 
@@ -78,6 +80,7 @@ class PostgresDialect:
 
     matrix = MATRIX
     misfits = MISFITS
+    keys = KEYS
     unlike = UNLIKE
     hostile_names = HOSTILE_NAMES
 
@@ -113,6 +116,9 @@ class PostgresDialect:
 
     def quoted(self, name: str) -> str:
         return sql.Identifier(name).as_string(None)
+
+    def bytes_literal(self, content: bytes) -> str:
+        return f"'\\x{content.hex()}'"
 
     def texts(self, table: TableSpec, side: Side) -> list[str]:
         """Every row, read by a statement that the product does not know, as text."""
@@ -176,13 +182,15 @@ class Bench:
             rows = snapshot.read(RowSelection(table=table, side=Side.SOURCE, days=days))
             manifest = self.archive.write(order, rows)
         chunk = StagedChunk(table=table, staging="staged", days=days, is_complete=True)
-        with self.warehouse.sql.begin() as connection:
+        with self.warehouse.sql.connect() as connection:
             self.warehouse.create_staging(connection, table, chunk.staging)
+            connection.commit()  # an engine may load on a connection of its own
             batches = self.archive.read(name, manifest)
             staged = self.warehouse.load_staging(connection, table, chunk.staging, batches)
             assert staged == manifest.rows
             counts = self.warehouse.merge(connection, chunk)
             self.warehouse.drop_staging(connection, chunk.staging)
+            connection.commit()
         return counts
 
     def snapshot(self, side: Side) -> AbstractContextManager[Any]:

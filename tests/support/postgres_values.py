@@ -103,6 +103,31 @@ MATRIX: dict[str, list[str]] = {
 }
 
 
+KEYS: dict[str, tuple[str, str, str]] = {
+    "bigint": ("bigint", "1", "9223372036854775807"),
+    "decimal": ("decimal(16,4)", "1.5", "-1.5000"),
+    "case": ("varchar(20)", "'gpo10'", "'GPO10'"),
+    "accents": ("nvarchar(20)", "'e\u0301'", "'\u00e9'"),
+    "blanks": ("varchar(20)", "''", "' '"),
+    "control characters": ("varchar(20)", "'a\"b\\c'", r"E'tab\tnew\nline'"),
+    "fixed width": ("char(10)", "'gpo10'", "'GPO10'"),
+    "date": ("date", "'0001-01-01'", "'9999-12-31'"),
+    "datetime": ("datetime", "'2026-03-14 00:00:00.003'", "'2026-03-14 00:00:00.007'"),
+    "datetime2": ("datetime2(7)", "'2026-03-14 00:00:00.000001'", "'2026-03-14 00:00:00.000002'"),
+    "datetimeoffset": ("datetimeoffset(7)", "'2026-03-14 00:00:00+08'", "'2026-03-14 00:00:00+00'"),
+    "uniqueidentifier": (
+        "uniqueidentifier",
+        "'3F2504E0-4F89-11D3-9A0C-0305E82C3301'",
+        "gen_random_uuid()",
+    ),
+    "varbinary": ("varbinary(20)", "'\\x00'", "'\\x0000'"),
+    "bit": ("bit", "true", "false"),
+    "float": ("float", "0.1", "1e300"),
+    "time": ("time(7)", "'00:00:00'", "'23:59:59.999999'"),
+}
+"""What a key shows → its type and two keys of it that are not one."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Misfit:
     """A value that a live column holds and the spec's type does not."""

@@ -183,7 +183,7 @@ class Replica:
 
     def with_policy(self, **changes: Any) -> Replica:
         policy = replace(self.deployment.policy, **changes)
-        return Replica(
+        return type(self)(
             replace(self.deployment, policy=policy), self.source, self.target, self.exports
         )
 

@@ -1,0 +1,197 @@
+"""A pair of databases on the SQL Server that the environment names, lent to one test at a time.
+
+One source and one warehouse a session; a test finds both empty. What is expected of them is read
+by plain statements here, none of which the product knows.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import mssql_python
+import sqlalchemy as sa
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random
+
+from replica_worker.model.specs import ColumnSpec, TableSpec
+
+SERVER_SETTING = "REPLICA_TEST_MSSQL_URL"
+_TAKES_SECONDS = 120
+
+_LIST_OBJECTS = """
+    SELECT o.type, s.name, o.name
+      FROM sys.objects o
+      JOIN sys.schemas s ON s.schema_id = o.schema_id
+     WHERE o.type IN ('U', 'V')
+     ORDER BY o.type DESC
+"""
+_LIST_SCHEMAS = """
+    SELECT s.name
+      FROM sys.schemas s
+     WHERE s.name NOT IN ('dbo', 'guest', 'sys', 'INFORMATION_SCHEMA') AND s.name NOT LIKE 'db[_]%'
+"""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class SqlServerSite:
+    """URLs of an empty source and an empty warehouse on one server."""
+
+    source_url: str
+    target_url: str
+    broker_url: str = "redis://127.0.0.1:1/0"  # where none listens: most tests need no broker
+
+
+class SqlServer:
+    """The server under test, seen by a login that may create databases."""
+
+    def __init__(self, url: str) -> None:
+        self._url = sa.make_url(url)
+
+    @contextmanager
+    def lend_pair(self) -> Iterator[SqlServerSite]:
+        """A source and a warehouse of the session's own, dropped at its end."""
+        unique = uuid.uuid4().hex[:10]
+        names = [f"replica_{role}_{unique}" for role in ("source", "warehouse")]
+        with connect(self._at("master")) as connection:
+            try:
+                for name in names:
+                    _create(connection, name)
+                    with suppress(mssql_python.Error):  # not every server has the setting
+                        run(
+                            connection,
+                            f"ALTER DATABASE {quoted(name)} SET ALLOW_SNAPSHOT_ISOLATION ON",
+                        )
+                source, target = (self._at(name) for name in names)
+                yield SqlServerSite(source_url=source, target_url=target)
+            finally:
+                for name in names:
+                    self._drop(connection, name)
+
+    def objection_to(self, statement: str) -> str | None:
+        """What the server says against a statement that shows a capability; None if it has it."""
+        with connect(self._at("master")) as connection:
+            try:
+                run(connection, statement)
+            except mssql_python.Error as error:
+                return " ".join(str(error).split())[:200]
+        return None
+
+    def _drop(self, connection: Any, name: str) -> None:
+        with suppress(mssql_python.Error):  # not every server knows how to end others' sessions
+            run(
+                connection,
+                f"ALTER DATABASE {quoted(name)} SET SINGLE_USER WITH ROLLBACK IMMEDIATE",
+            )
+        run(connection, f"DROP DATABASE IF EXISTS {quoted(name)}")
+
+    def _at(self, database: str) -> str:
+        return self._url.set(database=database).render_as_string(hide_password=False)
+
+
+@retry(
+    retry=retry_if_exception_type(mssql_python.Error),
+    stop=stop_after_attempt(20),
+    wait=wait_random(0.1, 0.5),
+    reraise=True,
+)
+def _create(connection: Any, name: str) -> None:
+    """Sessions that make databases at the same time get in each other's way (error 1807)."""
+    run(connection, f"CREATE DATABASE {quoted(name)}")
+
+
+def empty_database(url: str) -> None:
+    """Drop all tables, views and schemas."""
+    with connect(url) as connection:
+        for kind, schema, name in run(connection, _LIST_OBJECTS):
+            what = "VIEW" if str(kind).strip() == "V" else "TABLE"
+            run(connection, f"DROP {what} {quoted(schema)}.{quoted(name)}")
+        for (schema,) in run(connection, _LIST_SCHEMAS):
+            run(connection, f"DROP SCHEMA {quoted(schema)}")
+
+
+@contextmanager
+def connect(url: str) -> Iterator[Any]:
+    """A connection that commits every statement."""
+    connection = open_connection(url)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def open_connection(url: str) -> Any:
+    parts = sa.make_url(url)
+    fields = {
+        "Server": f"{parts.host},{parts.port or 1433}",
+        "Database": parts.database or "master",
+        "UID": parts.username or "",
+        "PWD": str(parts.password or ""),
+        "Encrypt": "yes",
+        **{name: str(setting) for name, setting in parts.query.items()},
+    }
+    text = "".join(f"{name}={{{setting.replace('}', '}}')}}};" for name, setting in fields.items())
+    connection = mssql_python.connect(text, autocommit=True)
+    connection.timeout = _TAKES_SECONDS
+    return connection
+
+
+def run(connection: Any, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """Run one statement; its rows, if it gives any."""
+    cursor = connection.cursor()
+    try:
+        cursor.execute(statement, tuple(values))
+        return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
+    finally:
+        cursor.close()
+
+
+def quoted(name: str) -> str:
+    return "[" + name.replace("]", "]]") + "]"
+
+
+def create_table(schema: str, name: str, table: TableSpec, types: dict[str, str]) -> list[str]:
+    """Statements that make a source table without key or index; `types` differ from the spec's."""
+    lines = [
+        f"{quoted(column.name)} {types.get(column.name) or source_type(column)} "
+        f"{'NULL' if column.nullable else 'NOT NULL'}"
+        for column in table.columns
+    ]
+    escaped = quoted(schema).replace("'", "''")
+    return [
+        f"IF SCHEMA_ID(N'{schema.replace(chr(39), chr(39) * 2)}') IS NULL "
+        f"EXEC (N'CREATE SCHEMA {escaped}')",
+        f"CREATE TABLE {quoted(schema)}.{quoted(name)} ({', '.join(lines)})",
+    ]
+
+
+def source_type(column: ColumnSpec) -> str:
+    """The spec's type; rowversions are plain bytes, so that tests may say what they are."""
+    return "binary(8)" if column.type.base == "rowversion" else str(column.type)
+
+
+def row_texts(
+    connection: Any, schema: str, name: str, table: TableSpec, where: str = "1 = 1"
+) -> list[str]:
+    """Every row as text, columns in the spec's order, sorted."""
+    shown = ", ".join(_shown(column) for column in table.columns)
+    query = f"SELECT {shown} FROM {quoted(schema)}.{quoted(name)} AS t WHERE {where}"
+    return sorted(repr(row) for row in run(connection, query))
+
+
+def _shown(column: ColumnSpec) -> str:
+    """Instants as SQL Server writes them to the last digit: Python's have six."""
+    name = quoted(column.name)
+    if column.type.base in ("time", "datetime", "smalldatetime", "datetime2", "datetimeoffset"):
+        return f"CONVERT(varchar(40), {name}, 121)"
+    if column.type.base == "xml":
+        return f"CAST({name} AS nvarchar(max))"
+    return name
+
+
+def server_url() -> str | None:
+    """The server under test, if the environment names one."""
+    return os.environ.get(SERVER_SETTING) or None
