@@ -2,6 +2,8 @@
 
     run_migration.py migrations/postgresql/110_create_replica_metadata_tables.sql
 
+On SQL Server the file is split into batches at its GO lines; `GO 3` runs a batch three times.
+
 The file is recorded under its name with its hash, in the same transaction. A file that was
 applied before is left alone; one that was edited since is refused. The record is one of the
 metadata tables, so in a new warehouse these are made first. `replica migrate` applies all that
@@ -42,7 +44,7 @@ def read_migration(path: Path) -> Migration:
     """The migration in a file; UsageError if there is none."""
     operation, next_step = f"read {path}", "Name a migration file"
     try:
-        script = path.read_text(encoding="utf-8")
+        script = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise UsageError(
             operation=operation, cause="it is not UTF-8 text", next_step=next_step

@@ -4,49 +4,48 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import repeat
 
-_GO = re.compile(r"[ \t]*GO(?:[ \t]+(\d+))?[ \t]*(?:--[^\n]*)?", re.I)
-# What may hold a line that only looks like GO: strings, bracketed and quoted names, comments.
-_TOKEN = re.compile(r"'(?:[^']|'')*'|\[(?:[^\]]|\]\])*\]|\"(?:[^\"]|\"\")*\"|--[^\n]*|\n", re.S)
+_GO = re.compile(r"[ \t]*GO(?:[ \t]+(\d+))?[ \t]*(?:--[^\n]*)?\r?", re.I)
+# What may hold a line that only looks like GO: strings, bracketed and quoted names, comments. A
+# doubled quote ends one string and begins the next, which comes to the same.
+_TOKEN = re.compile(r"'[^']*'|\[[^\]]*(?:\]\][^\]]*)*\]|\"[^\"]*\"|--[^\n]*|/\*|\n")
+_COMMENT_ENDS = re.compile(r"/\*|\*/")
 
 
-def split_batches(script: str) -> list[str]:
+def split_batches(script: str) -> Iterator[str]:
     """The batches of a script, in order, without empty ones; `GO n` repeats its batch."""
-    text = script.replace("\r\n", "\n")
-    line_starts = [0, *_outer_line_starts(text)]
-    batches: list[str] = []
     begin = 0
-    for start in line_starts:
-        if start < begin:
-            continue
-        end = text.find("\n", start)
-        line = text[start : end if end >= 0 else len(text)]
-        if match := _GO.fullmatch(line):
-            batches += [text[begin:start]] * int(match.group(1) or 1)
-            begin = end + 1 if end >= 0 else len(text)
-    batches.append(text[begin:])
-    return [batch.strip() for batch in batches if batch.strip()]
+    for start in _outer_line_starts(script):
+        end = script.find("\n", start)
+        end = end if end >= 0 else len(script)
+        if match := _GO.fullmatch(script, start, end):
+            yield from _repeated(script[begin:start], int(match.group(1) or 1))
+            begin = end
+    yield from _repeated(script[begin:], 1)
+
+
+def _repeated(text: str, times: int) -> Iterator[str]:
+    batch = text.strip()
+    return repeat(batch, times if batch else 0)
 
 
 def _outer_line_starts(text: str) -> Iterator[int]:
     """Where lines begin that do not lie inside a string, a quoted name or a comment."""
+    yield 0
     at = 0
-    while at < len(text):
-        if text.startswith("/*", at):
+    while match := _TOKEN.search(text, at):
+        at = match.end()
+        if match.group() == "\n":
+            yield at
+        elif match.group() == "/*":
             at = _after_block_comment(text, at)
-            continue
-        if match := _TOKEN.match(text, at):
-            at = match.end()
-            if match.group() == "\n":
-                yield at
-            continue
-        at += 1
 
 
 def _after_block_comment(text: str, at: int) -> int:
-    """Behind a block comment; they nest in T-SQL."""
-    depth = 0
-    for match in re.compile(r"/\*|\*/").finditer(text, at):
+    """Behind a block comment that began before `at`; they nest in T-SQL."""
+    depth = 1
+    for match in _COMMENT_ENDS.finditer(text, at):
         depth += 1 if match.group() == "/*" else -1
         if depth == 0:
             return match.end()

@@ -64,6 +64,8 @@ class SqlServerEngine:
             cursor = driver.cursor()
             try:
                 cursor.execute(batch)
+                while cursor.nextset():  # only here does the error of a later statement show
+                    continue
             finally:
                 cursor.close()
 
