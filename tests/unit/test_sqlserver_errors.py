@@ -23,6 +23,7 @@ from replica_worker.errors import DatabaseError, DatabaseUnreachableError, Merge
         (4060, DatabaseError, False),
         (229, DatabaseError, False),
         (208, DatabaseError, False),
+        (448, DatabaseError, False),
         (2627, MergeError, True),
         (2628, MergeError, False),
         (515, MergeError, False),

@@ -81,8 +81,8 @@ def rows_of(
     `with_orphans` adds those rows of a child table whose parent is missing, as no day is theirs.
     """
     conditions: list[sql.Composable] = []
-    orphans = (with_orphans or selection.dateless) and selection.table.day_from is not None
-    if ways := _ways_in(selection, zone, with_orphans=orphans):
+    ways = _ways_in(selection, zone, with_orphans=with_orphans)
+    if ways:
         conditions.append(sql.SQL("({})").format(_or.join(ways)))
     if selection.changed_since is not None and selection.table.rowversion:
         conditions.append(
@@ -92,7 +92,7 @@ def rows_of(
         )
     return sql.SQL("FROM {source} t{parent}\n WHERE {conditions}").format(
         source=sql.Identifier(selection.schema_name, selection.table_name),
-        parent=join_parent(selection, outer=orphans),
+        parent=join_parent(selection, outer=with_orphans or selection.dateless or not ways),
         conditions=_and.join(conditions) if conditions else _true,
     )
 

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from replica_worker.engines import meanings
-from replica_worker.errors import ReplicaError
+from replica_worker.errors import DatabaseError, ReplicaError
 
 _LONGEST_CAUSE = 300
 _SECRET = re.compile(r"(PWD=|password=|://[^:/@\s]+:)(\{(?:[^}]|\}\})*\}|[^@\s;&]+)", re.I)
@@ -21,6 +21,11 @@ _PREFIX = re.compile(r"^(\[[^\]]*\])+")
 _PYODBC_NUMBER = re.compile(r"\((\d{2,5})\)\s*\(SQL")
 _BULK_NUMBER = re.compile(r"\b(?:error|number)[ :#]+(\d{2,5})\b", re.I)
 
+_NO_UTF8 = meanings.Meaning(
+    kind=DatabaseError,
+    retryable=False,
+    next_step="The server has no UTF-8 collation: set REPLICA_DIGEST_ENCODING=utf-16",
+)
 
 BY_NUMBER: dict[int, meanings.Meaning] = {
     1205: meanings.BUSY,  # deadlock victim
@@ -64,6 +69,7 @@ BY_NUMBER: dict[int, meanings.Meaning] = {
     10060: meanings.UNREACHABLE,  # connection timed out
     208: meanings.TARGET,  # no such object
     207: meanings.TARGET,  # no such column
+    448: _NO_UTF8,  # no such collation
     2760: meanings.TARGET,  # no such schema
     2627: meanings.KEY,  # primary key violation
     2601: meanings.KEY,  # unique index violation
@@ -135,6 +141,7 @@ _BY_TEXT: tuple[tuple[str, int], ...] = (
     ("permission denied", 229),
     ("Invalid object name", 208),
     ("Invalid column name", 207),
+    ("Invalid collation", 448),
     ("Violation of PRIMARY KEY", 2627),
     ("Cannot insert duplicate key", 2601),
     ("Cannot insert the value NULL", 515),

@@ -24,6 +24,7 @@ from replica_worker.engines.interface import (
 from replica_worker.engines.sqlserver.connect import make_sqlalchemy_engine, open_arrow
 from replica_worker.engines.sqlserver.errors import translate
 from replica_worker.engines.sqlserver.fragments import quote
+from replica_worker.engines.sqlserver.types import UTF8_COLLATION
 from replica_worker.model.findings import Finding, ok, refused, warning
 from replica_worker.model.specs import TableSpec
 
@@ -42,6 +43,7 @@ _UPDATEABILITY = "SELECT CAST(DATABASEPROPERTYEX(DB_NAME(), 'Updateability') AS 
 _COLLATION = """
     SELECT CAST(DATABASEPROPERTYEX(DB_NAME(), 'Collation') AS nvarchar(128))
 """
+_UTF8 = f"SELECT CAST(COLLATIONPROPERTY(N'{UTF8_COLLATION}', 'CodePage') AS int)"
 _ISOLATION = """
     SELECT CAST(snapshot_isolation_state AS int), CAST(is_read_committed_snapshot_on AS int)
       FROM sys.databases
@@ -132,6 +134,7 @@ class _Questions:
         yield "server version", self._version
         yield "mode", self._mode
         yield "collation", self._collation
+        yield "digest encoding", self._digest_encoding
         yield "snapshot", self._snapshot
         yield "clock", self._clock
         if self._side is Side.SOURCE:
@@ -216,6 +219,16 @@ class _Questions:
 
     def _collation(self) -> Finding:
         return ok("collation", str(self._ask(_COLLATION)[0][0]))
+
+    def _digest_encoding(self) -> Finding:
+        wanted = self._options.digest_encoding
+        if wanted == "utf-8" and self._ask(_UTF8)[0][0] is None:
+            return refused(
+                "digest encoding",
+                f"utf-8, but the server has no collation {UTF8_COLLATION}",
+                "Set REPLICA_DIGEST_ENCODING=utf-16, for both ends, which must be SQL Servers",
+            )
+        return ok("digest encoding", wanted)
 
     def _snapshot(self) -> Finding:
         allowed, read_committed = self._ask(_ISOLATION)[0]

@@ -64,8 +64,8 @@ def rows_of(
     `with_orphans` adds those rows of a child table whose parent is missing, as no day is theirs.
     """
     conditions: list[Fragment] = []
-    orphans = (with_orphans or selection.dateless) and selection.table.day_from is not None
-    if ways := _ways_in(selection, zone, with_orphans=orphans):
+    ways = _ways_in(selection, zone, with_orphans=with_orphans)
+    if ways:
         conditions.append(compose("({ways})", ways=join("\n    OR ", ways)))
     if selection.changed_since is not None and selection.table.rowversion:
         conditions.append(
@@ -79,7 +79,7 @@ def rows_of(
     return compose(
         "FROM {source} AS t{parent}\n WHERE {conditions}",
         source=quote(selection.schema_name, selection.table_name),
-        parent=join_parent(selection, outer=orphans),
+        parent=join_parent(selection, outer=with_orphans or selection.dateless or not ways),
         conditions=join("\n   AND ", conditions) if conditions else Fragment("1 = 1"),
     )
 
