@@ -26,7 +26,7 @@ import sqlalchemy as sa
 
 from replica_worker.model.counts import MergeCounts
 from replica_worker.model.days import DayRange
-from replica_worker.model.digests import Digest, DigestKind
+from replica_worker.model.digests import KEY_BUCKETS, Digest, DigestKind
 from replica_worker.model.encoding import Encoding
 from replica_worker.model.findings import Finding
 from replica_worker.model.live import LiveTable
@@ -143,14 +143,20 @@ class Snapshot(Protocol):
         """The digest of each day that has selected rows; under None that of those of no day."""
         ...
 
-    def digest_buckets(self, selection: RowSelection, kind: DigestKind) -> dict[int, Digest]:
-        """The digest of each of the KEY_BUCKETS buckets that has selected rows."""
+    def digest_buckets(
+        self, selection: RowSelection, kind: DigestKind, of: int = KEY_BUCKETS
+    ) -> dict[int, Digest]:
+        """The digest of each of `of` buckets that has selected rows, by the bucket's number."""
         ...
 
     def row_hashes(
-        self, selection: RowSelection, kind: DigestKind, buckets: frozenset[int] | None = None
+        self,
+        selection: RowSelection,
+        kind: DigestKind,
+        buckets: frozenset[int] | None = None,
+        of: int = KEY_BUCKETS,
     ) -> Iterator[pa.RecordBatch]:
-        """(`key` as JSON text, `hash` as text) of each selected row, of these buckets only."""
+        """(`key` as JSON text, `hash` as text) of each selected row in these of `of` buckets."""
         ...
 
 
@@ -248,9 +254,13 @@ class Warehouse(Protocol):
         ...
 
     def digest_buckets(
-        self, connection: sa.Connection, selection: RowSelection, kind: DigestKind
+        self,
+        connection: sa.Connection,
+        selection: RowSelection,
+        kind: DigestKind,
+        of: int = KEY_BUCKETS,
     ) -> dict[int, Digest]:
-        """The digest of each of the KEY_BUCKETS buckets that has selected rows."""
+        """The digest of each of `of` buckets that has selected rows, by the bucket's number."""
         ...
 
     def row_hashes(
@@ -259,8 +269,9 @@ class Warehouse(Protocol):
         selection: RowSelection,
         kind: DigestKind,
         buckets: frozenset[int] | None = None,
+        of: int = KEY_BUCKETS,
     ) -> Iterator[pa.RecordBatch]:
-        """(`key` as JSON text, `hash` as text) of each selected row, of these buckets only.
+        """(`key` as JSON text, `hash` as text) of each selected row in these of `of` buckets.
 
         To be read to its end before the connection is used for anything else.
         """

@@ -13,7 +13,13 @@ from enum import StrEnum
 from replica_worker.model.specs import ColumnSpec, TableSpec
 
 KEY_BUCKETS = 64
-"""Into so many buckets rows are dealt by the first six bits of the MD5 of their key's encoding."""
+"""Into so many buckets rows are dealt unless more are asked for.
+
+Which bucket a row lies in the first bits of the MD5 of its key's encoding say, so bucket 5 of 64
+is 320 to 383 of 4,096.
+"""
+
+_MOST_BUCKETS = 1 << 16
 
 _HALF = 1 << 64
 
@@ -59,6 +65,13 @@ def cheapest_kind(spec: TableSpec, *, deep: bool = False) -> DigestKind:
     other columns as well.
     """
     return DigestKind.VERSION if spec.rowversion and not deep else DigestKind.CONTENT
+
+
+def bucket_bits(buckets: int) -> int:
+    """How many bits number so many buckets: a power of two, of at most 16 bits."""
+    if not 1 < buckets <= _MOST_BUCKETS or buckets & (buckets - 1):
+        raise ValueError(f"{buckets} is not a power of two from 2 to {_MOST_BUCKETS}")
+    return buckets.bit_length() - 1
 
 
 def hashed_columns(table: TableSpec, kind: DigestKind) -> tuple[ColumnSpec, ...]:

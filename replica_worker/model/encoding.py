@@ -35,7 +35,13 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from replica_worker.model.digests import Digest, DigestKind, hashed_columns
+from replica_worker.model.digests import (
+    KEY_BUCKETS,
+    Digest,
+    DigestKind,
+    bucket_bits,
+    hashed_columns,
+)
 from replica_worker.model.specs import ColumnSpec, TableSpec
 from replica_worker.model.types import SqlType
 
@@ -88,9 +94,13 @@ def row_hashes(
     return [_md5(text).hex() for text in encode_rows(batch, hashed_columns(table, kind), encoding)]
 
 
-def buckets_of(table: TableSpec, batch: pa.RecordBatch, encoding: Encoding = "utf-8") -> list[int]:
-    """The bucket of each row, 0 to KEY_BUCKETS - 1."""
-    return [_md5(text)[0] >> 2 for text in encode_rows(batch, table.key_columns, encoding)]
+def buckets_of(
+    table: TableSpec, batch: pa.RecordBatch, of: int = KEY_BUCKETS, encoding: Encoding = "utf-8"
+) -> list[int]:
+    """In which of so many buckets each row lies."""
+    rest = 16 - bucket_bits(of)
+    texts = encode_rows(batch, table.key_columns, encoding)
+    return [int.from_bytes(_md5(text)[:2]) >> rest for text in texts]
 
 
 def _md5(text: bytes) -> bytes:

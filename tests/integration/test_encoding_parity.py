@@ -97,11 +97,18 @@ def test_digests_buckets_and_hashes_are_the_same_numbers(bench: Bench, kind: Dig
     with bench.snapshot(Side.SOURCE) as source:
         assert source.digest(rows, kind) == encoding.digest_rows(table, [read], kind)
         buckets = source.digest_buckets(rows, kind)
+        fine = source.digest_buckets(rows, kind, of=4096)
         some = frozenset(list(by_bucket)[:3])
         found = [row for batch in source.row_hashes(rows, kind, some) for row in batch.to_pylist()]
         assert sum(batch.num_rows for batch in source.row_hashes(rows, kind, frozenset())) == 0
     assert buckets == {bucket: _sum(kind, hashes) for bucket, hashes in by_bucket.items()}
+    assert {bucket >> 6 for bucket in fine} == buckets.keys()
+    assert sorted(fine) == sorted(set(encoding.buckets_of(table, read, of=4096)))
     assert len(buckets) > 50, "keys that differ little are spread all the same"
+    with bench.snapshot(Side.SOURCE) as source:
+        one = min(fine)
+        few = source.row_hashes(rows, kind, frozenset([one]), of=4096)
+        assert sum(batch.num_rows for batch in few) == fine[one].rows
     assert sorted(row["hash"] for row in found) == sorted(
         own for bucket in some for own in by_bucket[bucket]
     )

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from support.specs import columns, spec_text
 
 from replica_worker.model import encoding
-from replica_worker.model.digests import KEY_BUCKETS, DigestKind
+from replica_worker.model.digests import KEY_BUCKETS, DigestKind, bucket_bits
 from replica_worker.model.encoding import Encoding
 from replica_worker.model.specs import TableSpec, parse_specs
 
@@ -156,5 +156,12 @@ def test_keys_are_dealt_into_all_buckets() -> None:
     table = table_of(K="int!", V="int")
     rows = batch_of(table, *((number, None) for number in range(2000)))
     buckets = encoding.buckets_of(table, rows)
+    assert [bucket >> 6 for bucket in encoding.buckets_of(table, rows, of=4096)] == buckets
     assert set(buckets) == set(range(KEY_BUCKETS))
     assert buckets[7] == hashlib.md5(b"7,", usedforsecurity=False).digest()[0] >> 2
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 100, 1 << 17, -64])
+def test_buckets_are_a_power_of_two(count: int) -> None:
+    with pytest.raises(ValueError, match="not a power of two"):
+        bucket_bits(count)

@@ -20,7 +20,7 @@ from replica_worker.engines.postgresql.statements import (
     rows_of,
 )
 from replica_worker.engines.postgresql.types import strategy_for
-from replica_worker.model.digests import DigestKind, hashed_columns
+from replica_worker.model.digests import DigestKind, bucket_bits, hashed_columns
 from replica_worker.model.specs import ColumnSpec
 
 _ARGUMENTS_PER_CALL = 90  # a PostgreSQL function takes 100 arguments
@@ -52,9 +52,11 @@ def digest_days(selection: RowSelection, kind: DigestKind, zone: ZoneInfo) -> sq
     return _digest_groups(selection, kind, zone, day_value(selection.table, zone))
 
 
-def digest_buckets(selection: RowSelection, kind: DigestKind, zone: ZoneInfo) -> sql.Composable:
-    """The same for each bucket of keys, behind the bucket's number."""
-    return _digest_groups(selection, kind, zone, _bucket(selection))
+def digest_buckets(
+    selection: RowSelection, kind: DigestKind, of: int, zone: ZoneInfo
+) -> sql.Composable:
+    """The same for each of `of` buckets of keys, behind the bucket's number."""
+    return _digest_groups(selection, kind, zone, _bucket(selection, of))
 
 
 def _digest_groups(
@@ -80,13 +82,17 @@ def _digest_groups(
 
 
 def select_row_hashes(
-    selection: RowSelection, kind: DigestKind, buckets: frozenset[int] | None, zone: ZoneInfo
+    selection: RowSelection,
+    kind: DigestKind,
+    buckets: frozenset[int] | None,
+    of: int,
+    zone: ZoneInfo,
 ) -> sql.Composable:
-    """Key and hash of every selected row, of these buckets only."""
+    """Key and hash of every selected row, in these of `of` buckets only."""
     among: sql.Composable = sql.SQL("")
     if buckets is not None:
         among = sql.SQL("\n   AND {bucket} = ANY({buckets}::int[])").format(
-            bucket=_bucket(selection), buckets=sql.Literal(sorted(buckets))
+            bucket=_bucket(selection, of), buckets=sql.Literal(sorted(buckets))
         )
     return sql.SQL("SELECT {key}::text AS key,\n       {hash} AS hash\n  {rows}{among}").format(
         key=key_as_json(selection.table),
@@ -96,10 +102,10 @@ def select_row_hashes(
     )
 
 
-def _bucket(selection: RowSelection) -> sql.Composable:
-    """The first six bits of the hash of the key."""
-    return sql.SQL("('x' || left({hash}, 2))::bit(6)::int").format(
-        hash=_md5(selection.table.key_columns)
+def _bucket(selection: RowSelection, of: int) -> sql.Composable:
+    """The first bits of the hash of the key."""
+    return sql.SQL("('x' || left({hash}, 4))::bit({bits})::int").format(
+        hash=_md5(selection.table.key_columns), bits=sql.SQL(str(bucket_bits(of)))
     )
 
 

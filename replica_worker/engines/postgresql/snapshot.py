@@ -29,7 +29,7 @@ from replica_worker.engines.postgresql.catalogue import require_columns
 from replica_worker.engines.postgresql.connect import open_adbc
 from replica_worker.engines.postgresql.errors import translate
 from replica_worker.engines.postgresql.types import FoundColumn
-from replica_worker.model.digests import Digest, DigestKind
+from replica_worker.model.digests import KEY_BUCKETS, Digest, DigestKind
 from replica_worker.model.live import LiveTable
 from replica_worker.model.specs import TableSpec
 
@@ -104,17 +104,23 @@ class PostgresSnapshot:
         rows = self._fetch(statement, f"digest the days of table {selection.table_name}")
         return {row["g"]: _digest_of(kind, row) for row in rows}
 
-    def digest_buckets(self, selection: RowSelection, kind: DigestKind) -> dict[int, Digest]:
-        """The digest of each of the KEY_BUCKETS buckets that has selected rows."""
-        statement = digests.digest_buckets(selection, kind, self._options.zone)
+    def digest_buckets(
+        self, selection: RowSelection, kind: DigestKind, of: int = KEY_BUCKETS
+    ) -> dict[int, Digest]:
+        """The digest of each of `of` buckets that has selected rows, by the bucket's number."""
+        statement = digests.digest_buckets(selection, kind, of, self._options.zone)
         rows = self._fetch(statement, f"digest the key buckets of table {selection.table_name}")
         return {row["g"]: _digest_of(kind, row) for row in rows}
 
     def row_hashes(
-        self, selection: RowSelection, kind: DigestKind, buckets: frozenset[int] | None = None
+        self,
+        selection: RowSelection,
+        kind: DigestKind,
+        buckets: frozenset[int] | None = None,
+        of: int = KEY_BUCKETS,
     ) -> Iterator[pa.RecordBatch]:
-        """(`key` as JSON text, `hash` as text) of each selected row, of these buckets only."""
-        statement = digests.select_row_hashes(selection, kind, buckets, self._options.zone)
+        """(`key` as JSON text, `hash` as text) of each selected row in these of `of` buckets."""
+        statement = digests.select_row_hashes(selection, kind, buckets, of, self._options.zone)
         operation = f"hash the rows of table {selection.table_name}"
         for batch in self._stream(statement, operation):
             yield pa.RecordBatch.from_arrays(batch.columns, schema=ROW_HASHES)

@@ -34,7 +34,7 @@ from replica_worker.engines.postgresql.errors import translate
 from replica_worker.engines.postgresql.types import FoundColumn
 from replica_worker.errors import MergeError
 from replica_worker.model.counts import MergeCounts
-from replica_worker.model.digests import Digest, DigestKind
+from replica_worker.model.digests import KEY_BUCKETS, Digest, DigestKind
 from replica_worker.model.specs import TableSpec
 
 _ROWS_PER_ENCODING = 8192  # bounds the encoder's buffer, some 10 MB of the widest rows
@@ -147,10 +147,14 @@ class PostgresWarehouse:
         return {day: _digest_of(kind, sums) for day, *sums in rows}
 
     def digest_buckets(
-        self, connection: sa.Connection, selection: RowSelection, kind: DigestKind
+        self,
+        connection: sa.Connection,
+        selection: RowSelection,
+        kind: DigestKind,
+        of: int = KEY_BUCKETS,
     ) -> dict[int, Digest]:
-        """The digest of each of the KEY_BUCKETS buckets that has selected rows."""
-        statement = digests.digest_buckets(selection, kind, self._options.zone)
+        """The digest of each of `of` buckets that has selected rows, by the bucket's number."""
+        statement = digests.digest_buckets(selection, kind, of, self._options.zone)
         rows = self._fetch(connection, statement, "digest the target's key buckets")
         return {bucket: _digest_of(kind, sums) for bucket, *sums in rows}
 
@@ -160,9 +164,10 @@ class PostgresWarehouse:
         selection: RowSelection,
         kind: DigestKind,
         buckets: frozenset[int] | None = None,
+        of: int = KEY_BUCKETS,
     ) -> Iterator[pa.RecordBatch]:
-        """(`key` as JSON text, `hash` as text) of each selected row, of these buckets only."""
-        statement = digests.select_row_hashes(selection, kind, buckets, self._options.zone)
+        """(`key` as JSON text, `hash` as text) of each selected row in these of `of` buckets."""
+        statement = digests.select_row_hashes(selection, kind, buckets, of, self._options.zone)
         with (
             _translated("hash the target's rows"),
             cursor_of(connection, name="row_hashes") as cursor,

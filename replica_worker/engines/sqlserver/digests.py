@@ -23,7 +23,7 @@ from replica_worker.engines.sqlserver.fragments import (
 )
 from replica_worker.engines.sqlserver.statements import day_value, key_as_json, option, rows_of
 from replica_worker.engines.sqlserver.types import UTF8_COLLATION, strategy_for
-from replica_worker.model.digests import Digest, DigestKind, hashed_columns
+from replica_worker.model.digests import Digest, DigestKind, bucket_bits, hashed_columns
 from replica_worker.model.encoding import Encoding, is_sized
 from replica_worker.model.specs import ColumnSpec
 
@@ -75,9 +75,9 @@ def digest_days(selection: RowSelection, kind: DigestKind, terms: Terms) -> Frag
     return _digest_groups(selection, kind, terms, day)
 
 
-def digest_buckets(selection: RowSelection, kind: DigestKind, terms: Terms) -> Fragment:
-    """The same for each bucket of keys, behind the bucket's number."""
-    return _digest_groups(selection, kind, terms, _bucket(selection, terms.encoding))
+def digest_buckets(selection: RowSelection, kind: DigestKind, of: int, terms: Terms) -> Fragment:
+    """The same for each of `of` buckets of keys, behind the bucket's number."""
+    return _digest_groups(selection, kind, terms, _bucket(selection, of, terms.encoding))
 
 
 def _digest_groups(
@@ -101,10 +101,10 @@ def _digest_groups(
 
 
 def select_row_hashes(
-    selection: RowSelection, kind: DigestKind, buckets: frozenset[int] | None, terms: Terms
+    selection: RowSelection, kind: DigestKind, buckets: frozenset[int] | None, of: int, terms: Terms
 ) -> Fragment:
-    """Key, as JSON, and hash of every selected row, of these buckets only."""
-    also = [] if buckets is None else [_is_among(_bucket(selection, terms.encoding), buckets)]
+    """Key, as JSON, and hash of every selected row, in these of `of` buckets only."""
+    also = [] if buckets is None else [_is_among(_bucket(selection, of, terms.encoding), buckets)]
     return compose(
         "SELECT {key} AS [key],\n       {hash} AS hash\n  {rows}{option}",
         key=key_as_json(selection.table),
@@ -124,11 +124,12 @@ def _is_among(bucket: Fragment, buckets: frozenset[int]) -> Fragment:
     return compose("{bucket} IN ({numbers})", bucket=bucket, numbers=numbers)
 
 
-def _bucket(selection: RowSelection, encoding: Encoding) -> Fragment:
-    """The first six bits of the hash of the key."""
+def _bucket(selection: RowSelection, of: int, encoding: Encoding) -> Fragment:
+    """The first bits of the hash of the key."""
     return compose(
-        "CAST(SUBSTRING({md5}, 1, 1) AS int) / 4",
+        "CAST(SUBSTRING({md5}, 1, 2) AS int) / {rest}",
         md5=_md5(selection.table.key_columns, encoding),
+        rest=1 << (16 - bucket_bits(of)),
     )
 
 

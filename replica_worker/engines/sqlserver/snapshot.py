@@ -30,7 +30,7 @@ from replica_worker.engines.sqlserver.connect import open_arrow
 from replica_worker.engines.sqlserver.errors import translate
 from replica_worker.engines.sqlserver.fragments import Fragment
 from replica_worker.engines.sqlserver.types import strategy_for
-from replica_worker.model.digests import Digest, DigestKind
+from replica_worker.model.digests import KEY_BUCKETS, Digest, DigestKind
 from replica_worker.model.live import LiveTable
 from replica_worker.model.specs import TableSpec
 
@@ -110,17 +110,23 @@ class SqlServerSnapshot:
         rows = self._fetch(statement, f"digest the days of table {selection.table_name}")
         return {day: digests.digest_of(kind, sums) for day, *sums in rows}
 
-    def digest_buckets(self, selection: RowSelection, kind: DigestKind) -> dict[int, Digest]:
-        """The digest of each of the KEY_BUCKETS buckets that has selected rows."""
-        statement = digests.digest_buckets(selection, kind, self._terms)
+    def digest_buckets(
+        self, selection: RowSelection, kind: DigestKind, of: int = KEY_BUCKETS
+    ) -> dict[int, Digest]:
+        """The digest of each of `of` buckets that has selected rows, by the bucket's number."""
+        statement = digests.digest_buckets(selection, kind, of, self._terms)
         rows = self._fetch(statement, f"digest the key buckets of table {selection.table_name}")
         return {bucket: digests.digest_of(kind, sums) for bucket, *sums in rows}
 
     def row_hashes(
-        self, selection: RowSelection, kind: DigestKind, buckets: frozenset[int] | None = None
+        self,
+        selection: RowSelection,
+        kind: DigestKind,
+        buckets: frozenset[int] | None = None,
+        of: int = KEY_BUCKETS,
     ) -> Iterator[pa.RecordBatch]:
-        """(`key` as JSON text, `hash` as text) of each selected row, of these buckets only."""
-        statement = digests.select_row_hashes(selection, kind, buckets, self._terms)
+        """(`key` as JSON text, `hash` as text) of each selected row in these of `of` buckets."""
+        statement = digests.select_row_hashes(selection, kind, buckets, of, self._terms)
         operation = f"hash the rows of table {selection.table_name}"
         for batch in self._stream(statement, operation, _LONG_ROWS):
             yield pa.RecordBatch.from_arrays(

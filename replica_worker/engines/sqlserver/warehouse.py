@@ -33,7 +33,7 @@ from replica_worker.engines.sqlserver.errors import translate, translate_bulk_er
 from replica_worker.engines.sqlserver.fragments import Fragment, column_of, compose, quote, value
 from replica_worker.errors import DatabaseError, MergeError
 from replica_worker.model.counts import MergeCounts
-from replica_worker.model.digests import Digest, DigestKind
+from replica_worker.model.digests import KEY_BUCKETS, Digest, DigestKind
 from replica_worker.model.specs import TableSpec
 
 _HASHES_PER_BATCH = 10_000  # some 2 MB
@@ -163,10 +163,14 @@ class SqlServerWarehouse:
         return {day: digests.digest_of(kind, sums) for day, *sums in rows}
 
     def digest_buckets(
-        self, connection: sa.Connection, selection: RowSelection, kind: DigestKind
+        self,
+        connection: sa.Connection,
+        selection: RowSelection,
+        kind: DigestKind,
+        of: int = KEY_BUCKETS,
     ) -> dict[int, Digest]:
-        """The digest of each of the KEY_BUCKETS buckets that has selected rows."""
-        statement = digests.digest_buckets(selection, kind, self._terms)
+        """The digest of each of `of` buckets that has selected rows, by the bucket's number."""
+        statement = digests.digest_buckets(selection, kind, of, self._terms)
         rows = self._fetch(connection, statement, "digest the target's key buckets")
         return {bucket: digests.digest_of(kind, sums) for bucket, *sums in rows}
 
@@ -176,9 +180,10 @@ class SqlServerWarehouse:
         selection: RowSelection,
         kind: DigestKind,
         buckets: frozenset[int] | None = None,
+        of: int = KEY_BUCKETS,
     ) -> Iterator[pa.RecordBatch]:
-        """(`key` as JSON text, `hash` as text) of each selected row, of these buckets only."""
-        statement = digests.select_row_hashes(selection, kind, buckets, self._terms)
+        """(`key` as JSON text, `hash` as text) of each selected row in these of `of` buckets."""
+        statement = digests.select_row_hashes(selection, kind, buckets, of, self._terms)
         with _cursor(connection, "hash the target's rows") as cursor:
             cursor.execute(statement.text, statement.values)
             while rows := cursor.fetchmany(_HASHES_PER_BATCH):
