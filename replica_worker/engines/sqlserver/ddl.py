@@ -104,8 +104,9 @@ def _schema(name: str) -> str:
 
 
 def _column_line(table: TableSpec, column: ColumnSpec) -> str:
-    """Key texts compare by code point: keys may differ by case alone."""
-    is_exact = column.name in table.key and column.type.is_text
+    """Texts that name a row or its parent compare by code point: they may differ by case alone."""
+    of_parent = [child for child, _ in table.day_from.on] if table.day_from else []
+    is_exact = column.type.is_text and column.name in (*table.key, *of_parent)
     collation = f" COLLATE {EXACT_COLLATION}" if is_exact else ""
     null = "NULL" if column.nullable else "NOT NULL"
     return f"{quote(column.name)} {strategy_for(column.type).stored_as}{collation} {null}"

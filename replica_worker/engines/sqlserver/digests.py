@@ -22,7 +22,7 @@ from replica_worker.engines.sqlserver.fragments import (
     join,
 )
 from replica_worker.engines.sqlserver.statements import day_value, key_as_json, option, rows_of
-from replica_worker.engines.sqlserver.types import UTF8_COLLATION, strategy_for
+from replica_worker.engines.sqlserver.types import EXACT_COLLATION, UTF8_COLLATION, strategy_for
 from replica_worker.model.digests import Digest, DigestKind, bucket_bits, hashed_columns
 from replica_worker.model.encoding import Encoding, is_sized
 from replica_worker.model.specs import ColumnSpec
@@ -164,5 +164,7 @@ def _field(column: ColumnSpec, encoding: Encoding) -> list[Fragment]:
     if column.type.is_text:
         if encoding == "utf-8":
             text = compose("CAST({text} COLLATE {c} AS varchar(max))", text=text, c=UTF8_COLLATION)
+        else:  # columns of several collations could not be joined
+            text = compose("{text} COLLATE {c}", text=text, c=EXACT_COLLATION)
         size = compose("DATALENGTH({text})", text=text)
     return [size, Fragment("':'"), text, end]

@@ -25,7 +25,7 @@ from replica_worker.engines.sqlserver.statements import (
     outside_days,
     rows_of,
 )
-from replica_worker.engines.sqlserver.types import strategy_for
+from replica_worker.engines.sqlserver.types import EXACT_COLLATION, strategy_for
 from replica_worker.model.specs import ColumnSpec, TableSpec
 
 _COMMA_LINE = ",\n              "
@@ -259,14 +259,24 @@ def _new_rows(chunk: StagedChunk) -> Fragment:
 
 
 def _on_key(table: TableSpec) -> Fragment:
-    """Key equality in the target's own types and collation (binary, see `ddl`)."""
+    """Key equality in the target's own types and collation (binary, see `ddl`).
+
+    A staged text has the database's collation; compared as it is with a column of another one,
+    SQL Server refuses the statement.
+    """
     return join(
         " AND ",
         (
-            compose("{t} = {s}", t=column_of("t", column.name), s=_unstaged(table, column))
+            compose("{t} = {s}", t=column_of("t", column.name), s=_unstaged_key(table, column))
             for column in table.key_columns
         ),
     )
+
+
+def _unstaged_key(table: TableSpec, column: ColumnSpec) -> Fragment:
+    staged = _staged(table, column)
+    exact = compose("{s} COLLATE {c}", s=staged, c=EXACT_COLLATION)
+    return strategy_for(column.type).unstaged(exact if column.type.is_text else staged)
 
 
 def _staged(table: TableSpec, column: ColumnSpec) -> Fragment:

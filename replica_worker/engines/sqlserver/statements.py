@@ -22,7 +22,7 @@ from replica_worker.engines.sqlserver.fragments import (
     quote,
     value,
 )
-from replica_worker.engines.sqlserver.types import strategy_for
+from replica_worker.engines.sqlserver.types import EXACT_COLLATION, strategy_for
 from replica_worker.model.days import DayRange
 from replica_worker.model.specs import ColumnSpec, TableSpec
 
@@ -117,11 +117,22 @@ def join_parent(selection: RowSelection, *, outer: bool = False) -> Fragment:
         on=join(
             " AND ",
             (
-                compose("{c} = {p}", c=column_of("t", child), p=column_of("p", name))
+                compose("{c} = {p}", c=column_of("t", child), p=_parents(selection, child, name))
                 for child, name in day_from.on
             ),
         ),
     )
+
+
+def _parents(selection: RowSelection, child: str, name: str) -> Fragment:
+    """The parent's column; in the warehouse its text may have another collation than the child's.
+
+    There the child's is exact (see `ddl`), and so is the parent's if it is a key.
+    """
+    column = column_of("p", name)
+    if selection.side is Side.SOURCE or not selection.table.column(child).type.is_text:
+        return column
+    return compose("{p} COLLATE {c}", p=column, c=EXACT_COLLATION)
 
 
 def _day_of(table: TableSpec) -> tuple[ColumnSpec, Fragment]:
@@ -256,7 +267,9 @@ def select_rows_by_key(selection: RowSelection, keys: str, zone: ZoneInfo) -> Fr
         on=join(
             " AND ",
             (
-                _same_key(column, column_of("t", column.name), Fragment(f"k.k{index}"))
+                _same_key(
+                    column, column_of("t", column.name), Fragment(f"k.k{index}"), selection.side
+                )
                 for index, column in enumerate(table.key_columns)
             ),
         ),
@@ -264,8 +277,12 @@ def select_rows_by_key(selection: RowSelection, keys: str, zone: ZoneInfo) -> Fr
     )
 
 
-def _same_key(column: ColumnSpec, live: Fragment, text: Fragment) -> Fragment:
-    """The live key equals the listed text; exactly, where the source's collation is not exact."""
+def _same_key(column: ColumnSpec, live: Fragment, text: Fragment, side: Side) -> Fragment:
+    """The live key equals the listed text; exactly, where the source's collation is not exact.
+
+    The first comparison is for the key's index: it is made in the collation that the column
+    most likely has, and named, as SQL Server refuses to compare texts of two collations.
+    """
     is_bytes = column.type.arrow in (pa.binary(), pa.binary(8))
     from_text = compose(
         "CONVERT({type}, {text}, 2)" if is_bytes else "CAST({text} AS {type})",
@@ -276,9 +293,10 @@ def _same_key(column: ColumnSpec, live: Fragment, text: Fragment) -> Fragment:
         return compose("{live} = {key}", live=live, key=from_text)
     exact = strategy_for(column.type).comparable
     return compose(
-        "{live} = {key} AND {exact_live} = {exact_key}",
+        "{live} = {key} COLLATE {collation} AND {exact_live} = {exact_key}",
         live=live,
         key=from_text,
+        collation="DATABASE_DEFAULT" if side is Side.SOURCE else EXACT_COLLATION,
         exact_live=exact(live),
         exact_key=exact(from_text),
     )
