@@ -40,6 +40,14 @@ def pytest_configure(config: pytest.Config) -> None:
     pytest.register_assert_rewrite("integration")  # whose tests tests/sqlserver runs as well
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--rewrite-golden",
+        action="store_true",
+        help="write the golden files anew instead of comparing with them; review the change",
+    )
+
+
 @pytest.fixture(scope="session")
 def stack() -> Iterator[EmbeddedStack]:
     """The session's PostgreSQL and Valkey, in a home that is removed whatever happens."""

@@ -7,7 +7,6 @@ private to an attempt, and dropped with the merge or by the sweep.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -30,7 +29,8 @@ from replica_worker.engines.sqlserver.arrays import staging_schema, to_staging_b
 from replica_worker.engines.sqlserver.catalogue import FoundColumn, require_columns
 from replica_worker.engines.sqlserver.connect import make_sqlalchemy_engine, open_bulk
 from replica_worker.engines.sqlserver.errors import translate, translate_bulk_error
-from replica_worker.engines.sqlserver.fragments import Fragment, column_of, compose, quote, value
+from replica_worker.engines.sqlserver.fragments import Fragment, column_of, compose, quote
+from replica_worker.engines.sqlserver.locks import release_lock, take_lock
 from replica_worker.errors import DatabaseError, MergeError
 from replica_worker.model.counts import MergeCounts
 from replica_worker.model.digests import KEY_BUCKETS, Digest, DigestKind
@@ -38,7 +38,6 @@ from replica_worker.model.specs import TableSpec
 
 _HASHES_PER_BATCH = 10_000  # some 2 MB
 _LOCK_TIMEOUT_MS = 30_000
-_LONGEST_LOCK = 110  # with a database's name (128) no longer than a lock's name may be (255)
 _SESSION = Fragment(f"SET XACT_ABORT ON; SET LOCK_TIMEOUT {_LOCK_TIMEOUT_MS}")
 
 
@@ -287,16 +286,8 @@ class SqlServerWarehouse:
     def _got(
         self, connection: sa.Connection, name: str, mode: str, owner: str, timeout_ms: int
     ) -> int:
-        """sp_getapplock says that it failed by what it returns (below zero), not by an error."""
-        take = compose(
-            "DECLARE @resource nvarchar(255) = {resource}; DECLARE @got int; "
-            "EXEC @got = sp_getapplock @Resource = @resource, @LockMode = '{mode}', "
-            "@LockOwner = '{owner}', @LockTimeout = {timeout}; SELECT @got",
-            resource=_resource(name),
-            mode=mode,
-            owner=owner,
-            timeout=timeout_ms,
-        )
+        """What sp_getapplock returned: below zero, another session has the lock."""
+        take = take_lock(name, mode=mode, owner=owner, timeout_ms=timeout_ms)
         return int(self._fetch(connection, take, "take a lock")[0][0])
 
     def _release(self, connection: sa.Connection, name: str) -> None:
@@ -304,12 +295,7 @@ class SqlServerWarehouse:
         if connection.invalidated or connection.closed:
             return
         connection.rollback()
-        release = compose(
-            "DECLARE @resource nvarchar(255) = {resource}; "
-            "EXEC sp_releaseapplock @Resource = @resource, @LockOwner = 'Session'",
-            resource=_resource(name),
-        )
-        self._run(connection, release, "give a lock back")
+        self._run(connection, release_lock(name), "give a lock back")
         connection.commit()
 
     def _run(self, connection: sa.Connection, statement: Fragment, operation: str) -> int:
@@ -330,16 +316,6 @@ class SqlServerWarehouse:
                         next_step="Look into the database server's log",
                     )
             return [tuple(row) for row in cursor.fetchall()]
-
-
-def _resource(name: str) -> Fragment:
-    """The lock's name, with the database's: not every server keeps them apart by itself."""
-    if len(name) > _LONGEST_LOCK:
-        name = hashlib.sha256(name.encode()).hexdigest()
-    return compose(
-        "LEFT(CONCAT(N'replica_worker|', {name}, N'|', DB_NAME()), 255)",
-        name=value(name, f"nvarchar({_LONGEST_LOCK})"),
-    )
 
 
 def _moves(table: TableSpec) -> str:

@@ -1,0 +1,209 @@
+"""The T-SQL that the engine makes for a small but telling spec, by theme and name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from textwrap import dedent
+from zoneinfo import ZoneInfo
+
+from replica_worker.engines.interface import RowSelection, Side, StagedChunk
+from replica_worker.engines.sqlserver import dates, ddl, digests, locks, merges, statements
+from replica_worker.engines.sqlserver.fragments import Fragment
+from replica_worker.model.days import DayRange
+from replica_worker.model.digests import DigestKind
+from replica_worker.model.specs import TableSpec, parse_specs
+from support.replica import DAY
+from support.specs import column, columns, daily, spec_text
+
+ZONE = ZoneInfo("Asia/Kuala_Lumpur")
+
+_SALES = daily(
+    "SALES",
+    ["SHOP", "NO"],
+    "DAY",
+    target_name="SALES COPY",
+    rowversion="RV",
+    indexes=[{"on": ["SHOP", "DAY"], "include": ["AMOUNT"]}, {"on": ["DAY"], "include": ["RV"]}],
+    columns=[
+        *columns(
+            SHOP="varchar(20)!",
+            NO="bigint!",
+            DAY="date",
+            AMOUNT="decimal(16,4)",
+            PAID="money",
+            RATE="float",
+            MADE_AT="datetime",
+            SENT_AT="datetimeoffset(7)",
+            CUSTOMER="uniqueidentifier",
+            NAME="nvarchar(50)",
+            NOTE="varchar(max)",
+            PHOTO="varbinary(max)",
+            RV="rowversion!",
+        ),
+        column("odd]'name", "varchar(50)", date_formats=["YYYY-MM-DD", "DD/MM/YYYY"]),
+    ],
+)
+_LINES = {
+    "name": "LINES",
+    "strategy": "daily",
+    "key": ["SHOP", "NO", "LINE"],
+    "day_from": {"table": "SALES", "on": {"SHOP": "SHOP", "NO": "NO"}},
+    "columns": columns(SHOP="varchar(20)!", NO="bigint!", LINE="smallint!", ITEM="nvarchar(50)"),
+}
+_SHIFTS = daily(
+    "SHIFTS", ["ID"], "BEGUN", columns=columns(ID="int!", BEGUN="datetimeoffset(3)", BY="char(8)")
+)
+_ITEMS = {
+    "name": "ITEMS",
+    "strategy": "incremental",
+    "key": ["ID"],
+    "rowversion": "RV",
+    "columns": columns(ID="int!", RV="rowversion!"),
+}
+_SPEC = parse_specs(spec_text(_SALES, _LINES, _SHIFTS, _ITEMS), origin="golden")
+_TABLES = {table.name.lower(): table for table in _SPEC.tables}
+_SALES_TABLE, _LINES_TABLE = _TABLES["sales"], _TABLES["lines"]
+
+
+def statements_by_theme() -> dict[str, dict[str, Fragment]]:
+    """Every statement under its theme, which is its file, and its name."""
+    return {
+        "ddl": _ddl(),
+        "reads": _reads(),
+        "digests": _digests(),
+        "staging": _staging(),
+        "surplus": _surplus(),
+        "merge": _by_table(merges.count_new, merges.merge_staged),
+        "upsert": _by_table(merges.update_staged, merges.insert_staged),
+        "proofs": _by_table(merges.count_unequal),
+        "locks": _locks(),
+        "catalogue": {"find_columns": statements.FIND_COLUMNS},
+    }
+
+
+def golden_text(named: dict[str, Fragment]) -> str:
+    """Statements as a script: each with its name before it and its values behind it."""
+    return "".join(
+        f"-- {name}\n{_laid_out(statement)}\n{_values(statement)}GO\n\n"
+        for name, statement in named.items()
+    )
+
+
+def _laid_out(statement: Fragment) -> str:
+    return dedent(statement.text).strip()
+
+
+def _values(statement: Fragment) -> str:
+    return f"-- values: {', '.join(map(repr, statement.values))}\n" if statement.values else ""
+
+
+def _rows(table: TableSpec, side: Side = Side.SOURCE) -> RowSelection:
+    days = DayRange.one(DAY) if table.is_daily else None
+    return RowSelection(table=table, side=side, days=days)
+
+
+def _chunk(table: TableSpec) -> StagedChunk:
+    days = DayRange.one(DAY) if table.is_daily else None
+    return StagedChunk(table=table, staging="attempt_1", days=days, is_complete=True)
+
+
+def _by_table(*makers: object) -> dict[str, Fragment]:
+    return {
+        f"{maker.__name__} {name}": maker(_chunk(table))
+        for maker in makers
+        for name, table in (("sales", _SALES_TABLE), ("lines", _LINES_TABLE))
+    }
+
+
+def _ddl() -> dict[str, Fragment]:
+    made = {f"table_ddl {name}": ddl.table_ddl(table) for name, table in _TABLES.items()}
+    made["index_ddl sales"] = ddl.index_ddl(_SALES_TABLE)
+    made["view_ddl sales"] = ddl.view_ddl(_SALES_TABLE)
+    return {name: Fragment(text.removesuffix("GO\n")) for name, text in made.items()}
+
+
+def _reads() -> dict[str, Fragment]:
+    def select(table: TableSpec, *, long: bool = False) -> Fragment:
+        return statements.select_rows(_rows(table), ZONE, long=long, max_dop=1)
+
+    dateless = replace(_rows(_SALES_TABLE), days=None, dateless=True)
+    increment = _rows(_TABLES["items"]).above(b"\0\0\0\0\0\0\0\7")
+    return {
+        "select_rows sales": select(_SALES_TABLE),
+        "select_rows sales, long values": select(_SALES_TABLE, long=True),
+        "select_rows lines": select(_LINES_TABLE),
+        "select_rows shifts": select(_TABLES["shifts"]),
+        "select_rows sales, no day": statements.select_rows(dateless, ZONE, long=False, max_dop=0),
+        "select_rows items, increment": statements.select_rows(
+            increment, ZONE, long=False, max_dop=0
+        ),
+        "select_rows_by_key sales": statements.select_rows_by_key(
+            _rows(_SALES_TABLE), '[{"k0": "gpo10", "k1": "7"}]', ZONE
+        ),
+        "select_rows_by_key lines": statements.select_rows_by_key(
+            _rows(_LINES_TABLE), '[{"k0": "gpo10", "k1": "7", "k2": "1"}]', ZONE
+        ),
+        "count_unparsable sales": dates.count_unparsable(_rows(_SALES_TABLE, Side.WAREHOUSE), ZONE),
+    }
+
+
+def _digests() -> dict[str, Fragment]:
+    terms = digests.Terms(zone=ZONE, encoding="utf-8", max_dop=2)
+    older = digests.Terms(zone=ZONE, encoding="utf-16")
+    sales = _rows(_SALES_TABLE)
+    content, version = DigestKind.CONTENT, DigestKind.VERSION
+    return {
+        "digest_rows sales, content": digests.digest_rows(sales, content, terms),
+        "digest_rows sales, content, UTF-16": digests.digest_rows(sales, content, older),
+        "digest_rows sales, version": digests.digest_rows(sales, version, terms),
+        "digest_rows lines, content": digests.digest_rows(_rows(_LINES_TABLE), content, terms),
+        "digest_days sales, version": digests.digest_days(sales, version, terms),
+        "digest_days shifts, content": digests.digest_days(
+            _rows(_TABLES["shifts"]), content, terms
+        ),
+        "digest_buckets lines, content": digests.digest_buckets(
+            _rows(_LINES_TABLE), content, 64, terms
+        ),
+        "select_row_hashes sales, content": digests.select_row_hashes(
+            sales, content, None, 64, terms
+        ),
+        "select_row_hashes sales, two buckets": digests.select_row_hashes(
+            sales, version, frozenset({3, 1020}), 1024, terms
+        ),
+    }
+
+
+def _staging() -> dict[str, Fragment]:
+    return {
+        "create_staging sales": merges.create_staging(_SALES_TABLE, "attempt_1"),
+        "drop_staging": merges.drop_staging("attempt_1"),
+        "list_staging": merges.LIST_STAGING,
+    }
+
+
+def _surplus() -> dict[str, Fragment]:
+    made = {
+        f"{maker.__name__} {name}": maker(_chunk(table), ZONE)
+        for maker in (
+            merges.list_surplus_keys,
+            merges.count_surplus,
+            merges.count_elsewhere,
+            merges.count_present,
+            merges.delete_surplus,
+        )
+        for name, table in (("sales", _SALES_TABLE), ("lines", _LINES_TABLE))
+    }
+    made["delete_surplus items"] = merges.delete_surplus(_chunk(_TABLES["items"]), ZONE)
+    return made
+
+
+def _locks() -> dict[str, Fragment]:
+    return {
+        "take_lock chunk": locks.take_lock(
+            "SALES|2026-03-14", mode="Exclusive", owner="Session", timeout_ms=0
+        ),
+        "take_lock moves": locks.take_lock(
+            "dbo.SALES|moves", mode="Shared", owner="Transaction", timeout_ms=30_000
+        ),
+        "release_lock": locks.release_lock("SALES|2026-03-14"),
+    }
