@@ -19,6 +19,8 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ra
 
 from replica_worker.model.specs import ColumnSpec, TableSpec
 
+mssql_python.pooling(enabled=False)  # a database that a session is left in cannot be dropped
+
 SERVER_SETTING = "REPLICA_TEST_MSSQL_URL"
 _TAKES_SECONDS = 120
 
