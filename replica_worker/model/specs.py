@@ -11,27 +11,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Literal
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from replica_worker.errors import SpecError, UsageError
 from replica_worker.model.reading import DateFormat, IndexSpec, check_date_formats, check_index
+from replica_worker.model.spec_document import ColumnDocument, SpecDocument, TableDocument
 from replica_worker.model.types import MAX_LENGTH, SqlType
 
 SQL_TYPE_FIELD = b"sql_type"
 """Key of the Arrow field metadata that carries a column's SQL type."""
 
-_LONGEST_IDENTIFIER = 128  # SQL Server's sysname
 _OUR_OWN_TABLES = frozenset(
     {"replica_run_history", "etl_progress", "dimension_refresh_audit", "replica_migration"}
 )
 _INCOMPARABLE = frozenset({"text", "ntext", "image", "xml"})
-
-Identifier = Annotated[
-    str, StringConstraints(min_length=1, max_length=_LONGEST_IDENTIFIER, pattern=r"^[^\x00-\x1f]+$")
-]
 
 
 class Strategy(StrEnum):
@@ -162,52 +157,10 @@ class ReplicaSpec:
         return tuple(table for table in self.tables if not wanted or table.name in wanted)
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _ColumnDocument(_Document):
-    name: Identifier
-    type: str
-    nullable: bool = True
-    replicate: bool = True
-    date_formats: list[DateFormat] = []
-
-
-class _IndexDocument(_Document):
-    on: list[Identifier]
-    include: list[Identifier] = []
-
-
-class _DayFromDocument(_Document):
-    table: Identifier
-    on: dict[Identifier, Identifier]
-
-
-class _TableDocument(_Document):
-    name: Identifier
-    strategy: Strategy
-    key: list[Identifier]
-    columns: list[_ColumnDocument]
-    target_name: Identifier | None = None
-    day_column: Identifier | None = None
-    day_from: _DayFromDocument | None = None
-    rowversion: Identifier | None = None
-    if_exposed: bool = False
-    indexes: list[_IndexDocument] = []
-
-
-class _SpecDocument(_Document):
-    version: Literal[1]
-    source_schema: Identifier
-    target_schema: Identifier
-    tables: list[_TableDocument]
-
-
 def parse_specs(text: str, *, origin: str) -> ReplicaSpec:
     """Read a spec file's text; `origin` (its path) is named in the SpecError of a bad one."""
     try:
-        document = _SpecDocument.model_validate_json(text)
+        document = SpecDocument.model_validate_json(text)
     except ValidationError as error:
         raise _error(origin, _first_problem(error, text)) from None
     try:
@@ -247,7 +200,7 @@ def _name_in_json(text: str, index: int) -> str:
         return f"table number {index + 1}"
 
 
-def _build(document: _SpecDocument) -> ReplicaSpec:
+def _build(document: SpecDocument) -> ReplicaSpec:
     if not document.tables:
         raise ValueError("no table is listed")
     _refuse_doubles((table.name for table in document.tables), "table", "the file")
@@ -288,7 +241,7 @@ def _refuse_doubles(names: Iterable[str], what: str, where: str) -> None:
 
 
 def _build_table(
-    table: _TableDocument, document: _SpecDocument, documents: dict[str, _TableDocument]
+    table: TableDocument, document: SpecDocument, documents: dict[str, TableDocument]
 ) -> TableSpec:
     columns = _build_columns(table)
     spec = TableSpec(
@@ -296,7 +249,7 @@ def _build_table(
         target_name=table.target_name or table.name,
         source_schema=document.source_schema,
         target_schema=document.target_schema,
-        strategy=table.strategy,
+        strategy=Strategy(table.strategy),
         key=tuple(table.key),
         columns=columns,
         left_out=tuple(column.name for column in table.columns if not column.replicate),
@@ -312,7 +265,7 @@ def _build_table(
     return spec
 
 
-def _build_columns(table: _TableDocument) -> tuple[ColumnSpec, ...]:
+def _build_columns(table: TableDocument) -> tuple[ColumnSpec, ...]:
     if not any(column.replicate for column in table.columns):
         raise ValueError(f"table {table.name}: no replicated column is listed")
     _refuse_doubles((column.name for column in table.columns), "column", f"table {table.name}")
@@ -329,7 +282,7 @@ def _build_columns(table: _TableDocument) -> tuple[ColumnSpec, ...]:
     return tuple(columns)
 
 
-def _build_column(table: _TableDocument, column: _ColumnDocument, sql_type: SqlType) -> ColumnSpec:
+def _build_column(table: TableDocument, column: ColumnDocument, sql_type: SqlType) -> ColumnSpec:
     try:
         check_date_formats(column.date_formats, sql_type)
     except ValueError as error:
@@ -342,7 +295,7 @@ def _build_column(table: _TableDocument, column: _ColumnDocument, sql_type: SqlT
     )
 
 
-def _build_indexes(table: _TableDocument, columns: Sequence[ColumnSpec]) -> tuple[IndexSpec, ...]:
+def _build_indexes(table: TableDocument, columns: Sequence[ColumnSpec]) -> tuple[IndexSpec, ...]:
     types = {column.name: column.type for column in columns}
     indexes = [IndexSpec(on=tuple(one.on), include=tuple(one.include)) for one in table.indexes]
     try:
@@ -354,7 +307,7 @@ def _build_indexes(table: _TableDocument, columns: Sequence[ColumnSpec]) -> tupl
     return tuple(indexes)
 
 
-def _build_day_from(table: _TableDocument, documents: dict[str, _TableDocument]) -> DayFrom | None:
+def _build_day_from(table: TableDocument, documents: dict[str, TableDocument]) -> DayFrom | None:
     if table.day_from is None:
         return None
     parent = documents.get(table.day_from.table)
