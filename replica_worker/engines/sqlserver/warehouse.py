@@ -38,6 +38,7 @@ from replica_worker.model.specs import TableSpec
 
 _HASHES_PER_BATCH = 10_000  # some 2 MB
 _LOCK_TIMEOUT_MS = 30_000
+_HELD = "replica_worker.session_locks"  # names of those that a driver's connection holds
 _SESSION = Fragment(f"SET XACT_ABORT ON; SET LOCK_TIMEOUT {_LOCK_TIMEOUT_MS}")
 
 
@@ -288,12 +289,19 @@ class SqlServerWarehouse:
     ) -> int:
         """What sp_getapplock returned: below zero, another session has the lock."""
         take = take_lock(name, mode=mode, owner=owner, timeout_ms=timeout_ms)
-        return int(self._fetch(connection, take, "take a lock")[0][0])
+        got = int(self._fetch(connection, take, "take a lock")[0][0])
+        if got >= 0 and owner == "Session":
+            connection.info.setdefault(_HELD, set()).add(name)
+        return got
 
     def _release(self, connection: sa.Connection, name: str) -> None:
         """Give a session's lock back; a lost connection has lost its locks with it."""
         if connection.invalidated or connection.closed:
             return
+        held = connection.info.get(_HELD, set())
+        if name not in held:  # SQLAlchemy has connected anew meanwhile
+            return
+        held.discard(name)
         connection.rollback()
         self._run(connection, release_lock(name), "give a lock back")
         connection.commit()
