@@ -99,10 +99,14 @@ def staging_prefix(schema: str) -> str:
 
 
 def staging_name(claim: Claim, spec: TableSpec, part: str = "") -> str:
-    """The staging table of an attempt: readable in the middle, unique behind."""
+    """The staging table of an attempt: readable in the middle, unique behind.
+
+    In lower case, as which some servers tell the names of their tables whatever they were.
+    """
     chunk = claim.chunk
     readable = "".join(
-        letter if letter.isascii() and letter.isalnum() else "_" for letter in spec.target_name
+        letter if letter.isascii() and letter.isalnum() else "_"
+        for letter in spec.target_name.lower()
     )[:16]
     unique = hashlib.sha256(f"{chunk.run_id}|{spec.name}|{chunk.day}".encode()).hexdigest()[:12]
     prefix = staging_prefix(spec.target_schema)
