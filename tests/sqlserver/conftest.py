@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from support.engines import ZONE, Bench
-from support.sqlserver import SqlServer, SqlServerSite, empty_database, server_url
+from support.sqlserver import Pairs, SqlServer, SqlServerSite, server_url
 from support.sqlserver_bench import open_sqlserver
 from support.sqlserver_replica import SqlServerReplica, open_sqlserver_replica
 
@@ -22,17 +22,17 @@ def server() -> SqlServer:
 
 
 @pytest.fixture(scope="session")
-def pair(server: SqlServer) -> Iterator[SqlServerSite]:
-    """The session's databases; `site` lends them empty."""
-    with server.lend_pair() as made:
-        yield made
+def pairs(server: SqlServer) -> Iterator[Pairs]:
+    """The session's databases, dropped at its end."""
+    made = Pairs(server)
+    yield made
+    made.drop()
 
 
 @pytest.fixture
-def site(pair: SqlServerSite) -> SqlServerSite:
-    for url in (pair.source_url, pair.target_url):
-        empty_database(url)
-    return pair
+def site(pairs: Pairs) -> SqlServerSite:
+    """An empty source and an empty warehouse."""
+    return pairs.lend()
 
 
 @pytest.fixture

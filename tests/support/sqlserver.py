@@ -53,25 +53,25 @@ class SqlServer:
     def __init__(self, url: str) -> None:
         self._url = sa.make_url(url)
 
-    @contextmanager
-    def lend_pair(self) -> Iterator[SqlServerSite]:
-        """A source and a warehouse of the session's own, dropped at its end."""
+    def make_pair(self) -> SqlServerSite:
+        """A new source and a new warehouse."""
         unique = uuid.uuid4().hex[:10]
         names = [f"replica_{role}_{unique}" for role in ("source", "warehouse")]
         with connect(self._at("master")) as connection:
-            try:
-                for name in names:
-                    _create(connection, name)
-                    with suppress(mssql_python.Error):  # not every server has the setting
-                        run(
-                            connection,
-                            f"ALTER DATABASE {quoted(name)} SET ALLOW_SNAPSHOT_ISOLATION ON",
-                        )
-                source, target = (self._at(name) for name in names)
-                yield SqlServerSite(source_url=source, target_url=target)
-            finally:
-                for name in names:
-                    self._drop(connection, name)
+            for name in names:
+                _patiently(connection, f"CREATE DATABASE {quoted(name)}")
+                with suppress(mssql_python.Error):  # not every server has the setting
+                    run(
+                        connection,
+                        f"ALTER DATABASE {quoted(name)} SET ALLOW_SNAPSHOT_ISOLATION ON",
+                    )
+        source, target = (self._at(name) for name in names)
+        return SqlServerSite(source_url=source, target_url=target)
+
+    def drop_pair(self, site: SqlServerSite) -> None:
+        with connect(self._at("master")) as connection:
+            for url in (site.source_url, site.target_url):
+                self._drop(connection, str(sa.make_url(url).database))
 
     def objection_to(self, statement: str) -> str | None:
         """What the server says against a statement that shows a capability; None if it has it."""
@@ -88,7 +88,7 @@ class SqlServer:
                 connection,
                 f"ALTER DATABASE {quoted(name)} SET SINGLE_USER WITH ROLLBACK IMMEDIATE",
             )
-        run(connection, f"DROP DATABASE IF EXISTS {quoted(name)}")
+        _patiently(connection, f"DROP DATABASE IF EXISTS {quoted(name)}")
 
     def _at(self, database: str) -> str:
         return self._url.set(database=database).render_as_string(hide_password=False)
@@ -100,9 +100,30 @@ class SqlServer:
     wait=wait_random(0.1, 0.5),
     reraise=True,
 )
-def _create(connection: Any, name: str) -> None:
-    """Sessions that make databases at the same time get in each other's way (error 1807)."""
-    run(connection, f"CREATE DATABASE {quoted(name)}")
+def _patiently(connection: Any, statement: str) -> None:
+    """Sessions that make databases, or are about to end, get in each other's way."""
+    run(connection, statement)
+
+
+class Pairs:
+    """Lends the session's pair of databases, emptied; a new one where emptying fails."""
+
+    def __init__(self, server: SqlServer) -> None:
+        self._server = server
+        self._made: list[SqlServerSite] = []
+
+    def lend(self) -> SqlServerSite:
+        if self._made:
+            with suppress(mssql_python.Error):  # a test may leave names that the server mistells
+                empty_database(self._made[-1].source_url)
+                empty_database(self._made[-1].target_url)
+                return self._made[-1]
+        self._made.append(self._server.make_pair())
+        return self._made[-1]
+
+    def drop(self) -> None:
+        for pair in self._made:
+            self._server.drop_pair(pair)
 
 
 def empty_database(url: str) -> None:
@@ -126,6 +147,13 @@ def connect(url: str) -> Iterator[Any]:
 
 
 def open_connection(url: str) -> Any:
+    connection = mssql_python.connect(odbc_text(url), autocommit=True)
+    connection.timeout = _TAKES_SECONDS
+    return connection
+
+
+def odbc_text(url: str, **more: object) -> str:
+    """The URL as an ODBC connection string."""
     parts = sa.make_url(url)
     fields = {
         "Server": f"{parts.host},{parts.port or 1433}",
@@ -134,11 +162,9 @@ def open_connection(url: str) -> Any:
         "PWD": str(parts.password or ""),
         "Encrypt": "yes",
         **{name: str(setting) for name, setting in parts.query.items()},
+        **{name: str(setting) for name, setting in more.items()},
     }
-    text = "".join(f"{name}={{{setting.replace('}', '}}')}}};" for name, setting in fields.items())
-    connection = mssql_python.connect(text, autocommit=True)
-    connection.timeout = _TAKES_SECONDS
-    return connection
+    return "".join(f"{name}={{{setting.replace('}', '}}')}}};" for name, setting in fields.items())
 
 
 def run(connection: Any, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
@@ -149,6 +175,16 @@ def run(connection: Any, statement: str, values: Sequence[Any] = ()) -> list[tup
         return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
     finally:
         cursor.close()
+
+
+def numbers(count: int) -> str:
+    """A table expression of the numbers n = 0 … count - 1."""
+    digits = "(VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9))"
+    joined = " CROSS JOIN ".join(f"{digits} {alias} (x)" for alias in "abcd")
+    return (
+        f"(SELECT TOP ({count}) ROW_NUMBER() OVER (ORDER BY (SELECT NULL)) - 1 AS n FROM {joined})"
+        " AS numbers"
+    )
 
 
 def quoted(name: str) -> str:
@@ -197,3 +233,12 @@ def _shown(column: ColumnSpec) -> str:
 def server_url() -> str | None:
     """The server under test, if the environment names one."""
     return os.environ.get(SERVER_SETTING) or None
+
+
+def run_settings() -> dict[str, str]:
+    """What the environment says of the ways of merging, loading and hashing in this run."""
+    return {
+        name: os.environ[name]
+        for name in ("REPLICA_MERGE_STYLE", "REPLICA_LOADER", "REPLICA_DIGEST_ENCODING")
+        if os.environ.get(name)
+    }

@@ -62,7 +62,7 @@ class SqlServerReplica(Replica):
     def migrate(self) -> list[str]:
         """As `replica migrate`, and a column that shows which rows were written since."""
         applied = super().migrate()
-        for table in self.spec.tables:
+        for table in self.spec.tables if applied else ():
             target = f"{quoted(table.target_schema)}.{quoted(table.target_name)}"
             run(self.target, f"ALTER TABLE {target} ADD {_WITNESS} rowversion")
         return applied
@@ -83,9 +83,9 @@ def open_sqlserver_replica(
     """A migrated replica over the site; its source holds no table yet."""
     folder.mkdir(parents=True, exist_ok=True)
     urls = Site(
-        source_url=site.source_url,
+        source_url=settings.pop("source_url", site.source_url),
         source_owner_url=site.source_url,
-        target_url=site.target_url,
+        target_url=settings.pop("target_url", site.target_url),
         broker_url=site.broker_url,
     )
     deployment = open_deployment(urls, folder, text, **settings)
