@@ -52,6 +52,7 @@ class Settings(BaseSettings):
     source_connections: Annotated[int, Field(ge=1, le=1000)] = 16  # of all workers together
     max_dop: Annotated[int, Field(ge=0, le=64)] = 1  # of one read at the source (SQL Server)
     merge_style: Literal["merge", "upsert"] = "merge"  # SQL Server
+    loader: Literal["bulk", "arrays"] = "bulk"  # SQL Server
     digest_encoding: Encoding = "utf-8"  # SQL Server
 
     lease: Seconds = 120

@@ -85,6 +85,7 @@ def _engine(settings: Settings, url: SecretStr | None, setting: str, *, read_onl
         read_only=read_only,
         max_dop=settings.max_dop if read_only else 0,
         merge_style=settings.merge_style,
+        loader=settings.loader,
         digest_encoding=settings.digest_encoding,
     )
     return open_engine(options, setting=setting)

@@ -99,6 +99,7 @@ class ConnectionOptions:
     read_only: bool  # the source: open every session as one that cannot write
     max_dop: int = 0  # processors one read may use (SQL Server); 0: as the server likes
     merge_style: str = "merge"  # or "upsert", for servers or people without MERGE (SQL Server)
+    loader: str = "bulk"  # or "arrays", for servers without bulk copy (SQL Server)
     digest_encoding: Encoding = "utf-8"  # "utf-16": for SQL Server before 2019, on both sides
 
 

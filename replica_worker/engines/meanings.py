@@ -12,6 +12,7 @@ from replica_worker.errors import (
     DatabaseUnreachableError,
     MergeError,
     ReplicaError,
+    SettingsError,
 )
 
 
@@ -72,4 +73,14 @@ CERTIFICATE = Meaning(
     retryable=False,
     next_step="Give the server a certificate that this machine trusts, or, on a network you "
     "trust, add TrustServerCertificate=yes to the URL",
+)
+SETTING = Meaning(
+    kind=SettingsError,
+    retryable=False,
+    next_step="Correct that keyword in the query of the database's URL",
+)
+BULK = Meaning(
+    kind=DatabaseError,
+    retryable=True,
+    next_step="If it comes again, set REPLICA_LOADER=arrays, which loads without bulk copy",
 )

@@ -37,6 +37,7 @@ def sqlserver_engine(
             batch_bytes=64 * 1024,
             read_only=read_only,
             merge_style=settings.merge_style,
+            loader=settings.loader,
             digest_encoding=settings.digest_encoding,
         )
     )

@@ -2,12 +2,15 @@
 
 `mssql+mssqlpython://` needs no system library; `mssql+pyodbc://` serves those who have unixODBC
 and is imported only when a URL names it. Rows always travel through `mssql-python`, which has
-Arrow and bulk copy. Everything in the URL's query is passed on, over these defaults: encrypted,
-large packets, the intent of the role.
+Arrow and bulk copy. Pools are SQLAlchemy's alone: a driver's own would keep sessions open that
+were thought closed.
 """
 
 from __future__ import annotations
 
+import logging
+import platform
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,72 +18,80 @@ import mssql_python
 import sqlalchemy as sa
 
 from replica_worker.engines.interface import ConnectionOptions
+from replica_worker.engines.sqlserver.connection_string import (
+    BULK_PACKET_SIZE,
+    connection_string,
+    keywords_of,
+)
 from replica_worker.errors import SettingsError
 
+_log = logging.getLogger(__name__)
+
 _LOGIN_TIMEOUT = 103  # SQL_ATTR_LOGIN_TIMEOUT
-_PACKET_SIZE = "16000"  # a packet must fit a TLS record of 16 KB, headers included
-_BULK_PACKET_SIZE = "32767"  # bulk copy has a client of its own; with 4096 it crashed on one server
-_PYODBC_ONLY = frozenset({"driver", "app"})  # mssql-python sets these itself
+_LOCK_TIMEOUT_MS = 30_000
 
+# Without parameters, because what a statement with parameters sets ends with it. The language
+# decides in which words errors come, and the one driver tells no number.
+_SESSION = f"SET LANGUAGE us_english; SET XACT_ABORT ON; SET LOCK_TIMEOUT {_LOCK_TIMEOUT_MS}"
 
-def connection_string(
-    options: ConnectionOptions, *, driver: str | None = None, packet_size: str = _PACKET_SIZE
-) -> str:
-    """The ODBC connection string of the URL; it holds the password."""
-    url = sa.make_url(options.url)
-    server = url.host or "localhost"
-    fields = {"Server": f"{server},{url.port}" if url.port else server}
-    if driver:
-        fields = {"Driver": driver, **fields}
-    if url.database:
-        fields["Database"] = url.database
-    if url.username:
-        fields["UID"] = url.username
-    if url.password is not None:
-        fields["PWD"] = str(url.password)
-    given = {name: str(setting) for name, setting in url.query.items()}
-    defaults = {
-        "Encrypt": "yes",
-        "PacketSize": packet_size,
-        "ApplicationIntent": "ReadOnly" if options.read_only else "ReadWrite",
-        "ConnectRetryCount": "0",  # a broken connection must show: its locks are gone
-    }
-    known = {name.lower().replace(" ", "") for name in given}
-    fields.update({name: text for name, text in defaults.items() if name.lower() not in known})
-    fields.update({name: text for name, text in given.items() if name.lower() not in _PYODBC_ONLY})
-    return ";".join(f"{name}={_braced(text)}" for name, text in fields.items()) + ";"
-
-
-def _braced(text: str) -> str:
-    """A value as ODBC quotes it: any character may stand between braces."""
-    if text.isalnum():
-        return text
-    return "{" + text.replace("}", "}}") + "}"
+_DRIVER_FOLDERS = {
+    "debian": "debian_ubuntu",
+    "ubuntu": "debian_ubuntu",
+    "rhel": "rhel",
+    "fedora": "rhel",
+    "centos": "rhel",
+    "suse": "suse",
+    "opensuse": "suse",
+    "alpine": "alpine",
+}
 
 
 def open_bulk(options: ConnectionOptions) -> Any:
     """An mssql-python connection whose cursors bulk-copy."""
-    return _open(options, connection_string(options, packet_size=_BULK_PACKET_SIZE))
+    return _open(options, connection_string(options, packet_size=BULK_PACKET_SIZE))
 
 
 def open_arrow(options: ConnectionOptions) -> Any:
     """An mssql-python connection, for statements and Arrow reads."""
-    return _open(options, connection_string(options))
+    return _begin_session(_open(options, connection_string(options)))
 
 
 def _open(options: ConnectionOptions, text: str) -> Any:
+    mssql_python.pooling(enabled=False)
     connection = mssql_python.connect(
-        text,
-        attrs_before={_LOGIN_TIMEOUT: _seconds(options.connect_timeout.total_seconds())},
+        text, attrs_before={_LOGIN_TIMEOUT: _seconds(options.connect_timeout)}
     )
-    connection.timeout = _seconds(options.statement_timeout.total_seconds())
+    connection.timeout = _seconds(options.statement_timeout)
     return connection
 
 
+def _begin_session(connection: Any) -> Any:
+    cursor = connection.cursor()
+    cursor.execute(_SESSION)
+    cursor.close()
+    connection.commit()
+    return connection
+
+
+def close_quietly(connection: Any) -> None:
+    """Roll back and close; a connection that broke has ended its transaction already."""
+    try:
+        connection.rollback()
+        connection.close()
+    except mssql_python.Error as error:
+        _log.debug("closing a broken connection: %s", type(error).__name__)
+
+
 def make_sqlalchemy_engine(options: ConnectionOptions) -> sa.Engine:
-    """A pooled SQLAlchemy engine over the driver that the URL names; connects when used."""
+    """A pooled SQLAlchemy engine over the driver that the URL names; connects when used.
+
+    Raises SettingsError if the URL, or this machine, cannot do what it asks for.
+    """
     url = sa.make_url(options.url)
+    keywords_of(url)
     is_pyodbc = url.get_driver_name() == "pyodbc"
+    if is_pyodbc:
+        _import_pyodbc()
     return sa.create_engine(
         f"mssql+{'pyodbc' if is_pyodbc else 'mssqlpython'}://",
         creator=lambda: _open_pyodbc(options) if is_pyodbc else open_arrow(options),
@@ -91,7 +102,7 @@ def make_sqlalchemy_engine(options: ConnectionOptions) -> sa.Engine:
     )
 
 
-def _open_pyodbc(options: ConnectionOptions) -> Any:
+def _import_pyodbc() -> Any:
     try:
         import pyodbc
     except ImportError as error:
@@ -100,30 +111,49 @@ def _open_pyodbc(options: ConnectionOptions) -> Any:
             cause=str(error),
             next_step="Install unixODBC (Debian: libodbc2), or use a mssql+mssqlpython:// URL",
         ) from None
-    driver = sa.make_url(options.url).query.get("driver") or find_odbc_driver()
+    pyodbc.pooling = False
+    return pyodbc
+
+
+def _open_pyodbc(options: ConnectionOptions) -> Any:
+    pyodbc = _import_pyodbc()
+    driver = keywords_of(sa.make_url(options.url)).get("Driver") or find_odbc_driver()
     connection = pyodbc.connect(
-        connection_string(options, driver=str(driver)),
-        timeout=_seconds(options.connect_timeout.total_seconds()),
+        connection_string(options, driver=driver),
+        timeout=_seconds(options.connect_timeout),
     )
-    connection.timeout = _seconds(options.statement_timeout.total_seconds())
-    return connection
+    connection.timeout = _seconds(options.statement_timeout)
+    # As UTF-16, because the driver gives code-page text in whatever this process's locale is.
+    connection.setdecoding(pyodbc.SQL_CHAR, encoding="utf-16le", ctype=pyodbc.SQL_WCHAR)
+    return _begin_session(connection)
 
 
 def find_odbc_driver() -> str:
-    """Microsoft's ODBC Driver 18 as it lies in the wheel `mssql-python-odbc`."""
+    """Path of Microsoft's ODBC Driver 18 for this system in the wheel `mssql-python-odbc`."""
     import mssql_python_odbc
 
-    root = Path(mssql_python_odbc.__file__).parent
-    found = sorted(root.glob("libs/linux/debian_ubuntu/*/lib/libmsodbcsql-18*.so*"))
+    libraries = Path(mssql_python_odbc.__file__).parent / "libs"
+    machine = platform.machine().lower().replace("aarch64", "arm64")
+    found = sorted(libraries.glob(f"*/{_driver_folder()}/{machine}/lib/libmsodbcsql-18*"))
     if not found:
         raise SettingsError(
             operation="find Microsoft's ODBC driver",
             cause="the package mssql-python-odbc holds none for this system",
             next_step="Install ODBC Driver 18 and name it in the URL, as "
-            "?driver=ODBC+Driver+18+for+SQL+Server",
+            "?Driver=ODBC+Driver+18+for+SQL+Server",
         )
     return str(found[-1])
 
 
-def _seconds(seconds: float) -> int:
-    return max(1, int(seconds))
+def _driver_folder() -> str:
+    """The wheel has a folder for each family of Linux systems."""
+    try:
+        system = platform.freedesktop_os_release()
+    except OSError:  # no Linux
+        return "*"
+    names = [system.get("ID", ""), *system.get("ID_LIKE", "").split()]
+    return next((_DRIVER_FOLDERS[name] for name in names if name in _DRIVER_FOLDERS), "*")
+
+
+def _seconds(limit: timedelta) -> int:
+    return max(1, int(limit.total_seconds()))

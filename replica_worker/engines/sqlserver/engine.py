@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from replica_worker.engines.interface import ConnectionOptions, Side, Snapshot, Warehouse
 from replica_worker.engines.sqlserver import ddl
 from replica_worker.engines.sqlserver.batches import split_batches
+from replica_worker.engines.sqlserver.connection_string import keywords_of
 from replica_worker.engines.sqlserver.errors import translate
 from replica_worker.engines.sqlserver.examination import examine
 from replica_worker.engines.sqlserver.snapshot import open_snapshot
@@ -25,6 +26,7 @@ class SqlServerEngine:
     dialect = "mssql"
 
     def __init__(self, options: ConnectionOptions) -> None:
+        keywords_of(sa.make_url(options.url))  # a wrong one shows before anything connects
         self._options = options
 
     def open_snapshot(self) -> AbstractContextManager[Snapshot]:

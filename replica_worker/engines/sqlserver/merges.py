@@ -61,6 +61,34 @@ def create_staging(table: TableSpec, staging: str) -> Fragment:
     )
 
 
+def insert_texts(table: TableSpec, staging: str) -> Fragment:
+    """Insert one row, or an array of rows, of texts as `texts` makes them.
+
+    A text too long for its column is an error, never cut: nothing casts it to its length.
+    """
+    names = staged_names(table)
+    return compose(
+        """
+        INSERT INTO {staging} ({names})
+        VALUES ({values})
+        """,
+        staging=quote(STAGING_SCHEMA, staging),
+        names=join(", ", (quote(name) for name in names)),
+        values=join(
+            _COMMA_LINE,
+            (_from_text(strategy_for(column.type).staged_as) for column in table.columns),
+        ),
+    )
+
+
+def _from_text(staged_as: str) -> Fragment:
+    if staged_as.startswith("nvarchar"):
+        return Fragment("?")
+    if "binary" in staged_as:
+        return Fragment("CONVERT(varbinary(max), ?, 2)")
+    return Fragment(f"CAST(? AS {staged_as})")
+
+
 def drop_staging(staging: str) -> Fragment:
     """Drop a staging table if it is there."""
     return compose("DROP TABLE IF EXISTS {name}", name=quote(STAGING_SCHEMA, staging))

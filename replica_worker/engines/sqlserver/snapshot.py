@@ -23,13 +23,13 @@ from replica_worker.engines.interface import (
     RowSelection,
     Side,
 )
-from replica_worker.engines.sqlserver import descriptions, digests, statements
+from replica_worker.engines.sqlserver import descriptions, digests, reads, statements
 from replica_worker.engines.sqlserver.arrays import to_spec_batch
 from replica_worker.engines.sqlserver.catalogue import FoundColumn, require_columns
-from replica_worker.engines.sqlserver.connect import open_arrow
+from replica_worker.engines.sqlserver.connect import close_quietly, open_arrow
 from replica_worker.engines.sqlserver.errors import translate
 from replica_worker.engines.sqlserver.fragments import Fragment
-from replica_worker.engines.sqlserver.types import strategy_for
+from replica_worker.engines.sqlserver.reads import RowLimit
 from replica_worker.model.digests import KEY_BUCKETS, Digest, DigestKind
 from replica_worker.model.live import LiveTable
 from replica_worker.model.specs import TableSpec
@@ -37,8 +37,6 @@ from replica_worker.model.specs import TableSpec
 _SNAPSHOT_STATE = Fragment(
     "SELECT snapshot_isolation_state FROM sys.databases WHERE name = DB_NAME()"
 )
-_FEWEST_ROWS, _MOST_ROWS = 64, 16_384
-_LONG_ROWS = 64  # rows with values of any length are fetched few at a time
 
 
 class SqlServerSnapshot:
@@ -50,6 +48,7 @@ class SqlServerSnapshot:
         self._terms = digests.Terms(
             zone=options.zone, encoding=options.digest_encoding, max_dop=options.max_dop
         )
+        self._by_bytes = RowLimit.by_bytes(options.batch_bytes)
         self._found: dict[tuple[str, str], tuple[FoundColumn, ...]] = {}
 
     def require_table(self, table: TableSpec, side: Side) -> bool:
@@ -63,7 +62,9 @@ class SqlServerSnapshot:
     def describe(self, schema: str, name: str) -> LiveTable | None:
         """A table or view as the catalogue has it; None if the login sees none of that name."""
         columns, unique = (
-            self._fetch(replace(query, values=(schema, name)), "read the catalogue")
+            reads.fetch(
+                self._connection, replace(query, values=(schema, name)), "read the catalogue"
+            )
             for query in (descriptions.FIND_COLUMNS, descriptions.FIND_UNIQUE)
         )
         return descriptions.live_table(columns, unique)
@@ -79,8 +80,8 @@ class SqlServerSnapshot:
             statement = statements.select_rows(
                 selection, self._options.zone, long=long, max_dop=self._options.max_dop
             )
-            rows = _LONG_ROWS if long else self._rows_per_batch(table)
-            for batch in self._stream(statement, operation, rows):
+            limit = self._by_bytes if long else RowLimit.by_width(table, self._options.batch_bytes)
+            for batch in reads.stream(self._connection, statement, operation, limit):
                 yield to_spec_batch(table, batch)
 
     def read_by_key(
@@ -93,7 +94,7 @@ class SqlServerSnapshot:
         for key_list in keys:
             statement = statements.select_rows_by_key(selection, key_list.json, self._options.zone)
             operation = f"look up keys in table {table.name}"
-            for batch in self._stream(statement, operation, _LONG_ROWS):
+            for batch in reads.stream(self._connection, statement, operation, self._by_bytes):
                 rows = to_spec_batch(table, batch)
                 day = batch.column(batch.num_columns - 1)
                 yield pa.RecordBatch.from_arrays([*rows.columns, day], schema=schema)
@@ -101,13 +102,15 @@ class SqlServerSnapshot:
     def digest(self, selection: RowSelection, kind: DigestKind) -> Digest:
         """The digest of the selected rows, computed in the database."""
         statement = digests.digest_rows(selection, kind, self._terms)
-        (sums,) = self._fetch(statement, f"digest table {selection.table_name}")
+        (sums,) = reads.fetch(self._connection, statement, f"digest table {selection.table_name}")
         return digests.digest_of(kind, sums)
 
     def digest_days(self, selection: RowSelection, kind: DigestKind) -> dict[date | None, Digest]:
         """The digest of each day that has selected rows; under None that of those of no day."""
         statement = digests.digest_days(selection, kind, self._terms)
-        rows = self._fetch(statement, f"digest the days of table {selection.table_name}")
+        rows = reads.fetch(
+            self._connection, statement, f"digest the days of table {selection.table_name}"
+        )
         return {day: digests.digest_of(kind, sums) for day, *sums in rows}
 
     def digest_buckets(
@@ -115,7 +118,9 @@ class SqlServerSnapshot:
     ) -> dict[int, Digest]:
         """The digest of each of `of` buckets that has selected rows, by the bucket's number."""
         statement = digests.digest_buckets(selection, kind, of, self._terms)
-        rows = self._fetch(statement, f"digest the key buckets of table {selection.table_name}")
+        rows = reads.fetch(
+            self._connection, statement, f"digest the key buckets of table {selection.table_name}"
+        )
         return {bucket: digests.digest_of(kind, sums) for bucket, *sums in rows}
 
     def row_hashes(
@@ -128,59 +133,32 @@ class SqlServerSnapshot:
         """(`key` as JSON text, `hash` as text) of each selected row in these of `of` buckets."""
         statement = digests.select_row_hashes(selection, kind, buckets, of, self._terms)
         operation = f"hash the rows of table {selection.table_name}"
-        for batch in self._stream(statement, operation, _LONG_ROWS):
+        for batch in reads.stream(self._connection, statement, operation, self._by_bytes):
             yield pa.RecordBatch.from_arrays(
                 [column.cast(pa.string()) for column in batch.columns], schema=ROW_HASHES
             )
 
     def begin(self) -> None:
         """Choose the isolation: a snapshot of the whole database where it allows one."""
-        state = self._fetch(_SNAPSHOT_STATE, "ask for snapshot isolation")
+        state = reads.fetch(self._connection, _SNAPSHOT_STATE, "ask for snapshot isolation")
         level = "SNAPSHOT" if state and int(state[0][0] or 0) == 1 else "READ COMMITTED"
         self._connection.commit()  # a transaction that has read may not change its isolation
-        self._run(Fragment(f"SET TRANSACTION ISOLATION LEVEL {level}"), "set the isolation level")
+        reads.run(
+            self._connection,
+            Fragment(f"SET TRANSACTION ISOLATION LEVEL {level}"),
+            "set the isolation level",
+        )
 
     def _find_columns(self, selection: RowSelection) -> tuple[FoundColumn, ...]:
         name = (selection.schema_name, selection.table_name)
         if name not in self._found:
-            rows = self._fetch(replace(statements.FIND_COLUMNS, values=name), "read the catalogue")
+            rows = reads.fetch(
+                self._connection,
+                replace(statements.FIND_COLUMNS, values=name),
+                "read the catalogue",
+            )
             self._found[name] = tuple(FoundColumn.from_row(row) for row in rows)
         return self._found[name]
-
-    def _rows_per_batch(self, table: TableSpec) -> int:
-        """The driver's buffer is rows × declared width, so rows are what bounds it."""
-        width = sum(strategy_for(column.type).width for column in table.columns)
-        return max(_FEWEST_ROWS, min(_MOST_ROWS, 8 * self._options.batch_bytes // width))
-
-    def _stream(self, statement: Fragment, operation: str, rows: int) -> Iterator[pa.RecordBatch]:
-        cursor = self._connection.cursor()
-        try:
-            cursor.execute(statement.text, *statement.values)
-            with cursor.arrow_reader(rows) as reader:
-                yield from reader
-        except Exception as error:
-            raise _translated(error, operation) from None
-        finally:
-            cursor.close()
-
-    def _fetch(self, statement: Fragment, operation: str) -> list[tuple[Any, ...]]:
-        cursor = self._connection.cursor()
-        try:
-            cursor.execute(statement.text, *statement.values)
-            return [tuple(row) for row in cursor.fetchall()]
-        except Exception as error:
-            raise _translated(error, operation) from None
-        finally:
-            cursor.close()
-
-    def _run(self, statement: Fragment, operation: str) -> None:
-        cursor = self._connection.cursor()
-        try:
-            cursor.execute(statement.text, *statement.values)
-        except Exception as error:
-            raise _translated(error, operation) from None
-        finally:
-            cursor.close()
 
 
 @contextmanager
@@ -189,25 +167,10 @@ def open_snapshot(options: ConnectionOptions) -> Iterator[SqlServerSnapshot]:
     try:
         connection = open_arrow(replace(options, read_only=True))
     except Exception as error:
-        raise _translated(error, "connect to the database") from None
+        raise translate(error, operation="connect to the database") from None
     try:
         snapshot = SqlServerSnapshot(connection, options)
         snapshot.begin()
         yield snapshot
     finally:
-        _close_quietly(connection)
-
-
-def _close_quietly(connection: Any) -> None:
-    """End the transaction; a connection that broke has ended it already."""
-    import mssql_python
-
-    try:
-        connection.rollback()
-        connection.close()
-    except mssql_python.Error:
-        return
-
-
-def _translated(error: Exception, operation: str) -> Exception:
-    return translate(error, operation=operation)
+        close_quietly(connection)

@@ -10,14 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
-from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
 
 from replica_worker.engines.interface import (
     ROW_HASHES,
-    STAGING_SCHEMA,
     ConnectionOptions,
     KeyList,
     RowSelection,
@@ -25,12 +23,21 @@ from replica_worker.engines.interface import (
     StagedChunk,
 )
 from replica_worker.engines.sqlserver import dates, digests, merges, statements
-from replica_worker.engines.sqlserver.arrays import staging_schema, to_staging_batch
 from replica_worker.engines.sqlserver.catalogue import FoundColumn, require_columns
-from replica_worker.engines.sqlserver.connect import make_sqlalchemy_engine, open_bulk
-from replica_worker.engines.sqlserver.errors import translate, translate_bulk_error
+from replica_worker.engines.sqlserver.connect import make_sqlalchemy_engine
 from replica_worker.engines.sqlserver.fragments import Fragment, column_of, compose, quote
+from replica_worker.engines.sqlserver.loaders import make_loader
 from replica_worker.engines.sqlserver.locks import release_lock, take_lock
+from replica_worker.engines.sqlserver.reads import counted_text, require_count
+from replica_worker.engines.sqlserver.transactions import (
+    cursor_in,
+    fetch_row,
+    fetch_rows,
+    fetch_value,
+    guard_transactions,
+    mark_transaction,
+    run,
+)
 from replica_worker.errors import DatabaseError, MergeError
 from replica_worker.model.counts import MergeCounts
 from replica_worker.model.digests import KEY_BUCKETS, Digest, DigestKind
@@ -39,7 +46,6 @@ from replica_worker.model.specs import TableSpec
 _HASHES_PER_BATCH = 10_000  # some 2 MB
 _LOCK_TIMEOUT_MS = 30_000
 _HELD = "replica_worker.session_locks"  # names of those that a driver's connection holds
-_SESSION = Fragment(f"SET XACT_ABORT ON; SET LOCK_TIMEOUT {_LOCK_TIMEOUT_MS}")
 
 
 class SqlServerWarehouse:
@@ -48,11 +54,12 @@ class SqlServerWarehouse:
     def __init__(self, options: ConnectionOptions) -> None:
         self._options = options
         self._terms = digests.Terms(zone=options.zone, encoding=options.digest_encoding)
-        self.sql = make_sqlalchemy_engine(options)
+        self.sql = guard_transactions(make_sqlalchemy_engine(options))
+        self._load = make_loader(options)
 
     def create_staging(self, connection: sa.Connection, table: TableSpec, staging: str) -> None:
         """Make an empty staging table for one attempt."""
-        self._run(connection, merges.create_staging(table, staging), "make the staging table")
+        run(connection, merges.create_staging(table, staging), "make the staging table")
 
     def load_staging(
         self,
@@ -61,62 +68,40 @@ class SqlServerWarehouse:
         staging: str,
         batches: Iterable[pa.RecordBatch],
     ) -> int:
-        """Bulk-load batches into a staging table; the number of rows that arrived."""
-        connection.commit()  # bulk copy, on its own connection, must see the table
-        operation = f"load the staging table of {table.name}"
-        schema = staging_schema(table)
-        reader = pa.RecordBatchReader.from_batches(
-            schema, (to_staging_batch(batch, schema) for batch in batches)
-        )
-        client = open_bulk(self._options)
-        try:
-            cursor = client.cursor()
-            done = cursor.bulkcopy_arrow(
-                str(quote(STAGING_SCHEMA, staging)),
-                reader,
-                timeout=int(self._options.statement_timeout.total_seconds()),
-                column_mappings=merges.staged_names(table),
-                keep_nulls=True,
-                table_lock=True,
-            )
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as error:  # a panic of the bulk client is no Exception
-            raise translate_bulk_error(error, operation=operation) from None
-        finally:
-            client.close()
-        return int(done["rows_copied"])
+        """Load batches into a staging table; the number of rows that arrived."""
+        connection.commit()  # the loader, on its own connection, must see the table
+        return self._load(table, staging, batches)
 
     def drop_staging(self, connection: sa.Connection, staging: str) -> None:
         """Drop a staging table if it is there."""
-        self._run(connection, merges.drop_staging(staging), "drop the staging table")
+        run(connection, merges.drop_staging(staging), "drop the staging table")
 
     def list_staging(self, connection: sa.Connection) -> list[str]:
         """Names of all staging tables."""
-        rows = self._fetch(connection, merges.LIST_STAGING, "list the staging tables")
+        rows = fetch_rows(connection, merges.LIST_STAGING, "list the staging tables")
         return [str(row[0]) for row in rows]
 
     def surplus_keys(self, connection: sa.Connection, chunk: StagedChunk) -> list[KeyList]:
         """Keys of the target's rows of the chunk that are not staged."""
         statement = merges.list_surplus_keys(chunk, self._options.zone)
-        rows = self._fetch(connection, statement, "list surplus rows")
+        rows = fetch_rows(connection, statement, "list surplus rows")
         return [KeyList(json=str(json), count=int(count)) for json, count in rows]
 
     def count_present(self, connection: sa.Connection, chunk: StagedChunk) -> int:
         """Number of rows the target has of the chunk."""
         statement = merges.count_present(chunk, self._options.zone)
-        return int(self._fetch(connection, statement, "count the target's rows")[0][0])
+        return int(fetch_value(connection, statement, "count the target's rows"))
 
     def merge(self, connection: sa.Connection, chunk: StagedChunk) -> MergeCounts:
         """Make the target's rows of the chunk equal the staged ones, and see that they are."""
         operation = f"merge into table {chunk.table.target_name}"
-        self._run(connection, _SESSION, operation)
+        mark_transaction(connection)
         deleted = 0
         if chunk.is_complete:
             delete = merges.delete_surplus(chunk, self._options.zone)
-            deleted = self._run(connection, delete, operation)
+            deleted = run(connection, delete, operation)
         inserted, updated = self._merge_staged(connection, chunk, operation)
-        unequal = int(self._fetch(connection, merges.count_unequal(chunk), operation)[0][0])
+        unequal = int(fetch_value(connection, merges.count_unequal(chunk), operation))
         if unequal:
             raise MergeError(
                 operation=operation,
@@ -133,10 +118,10 @@ class SqlServerWarehouse:
         if self._options.merge_style == "upsert":
             updated = 0
             if chunk.table.other_columns:
-                updated = self._run(connection, merges.update_staged(chunk), operation)
-            return self._run(connection, merges.insert_staged(chunk), operation), updated
-        new = int(self._fetch(connection, merges.count_new(chunk), operation)[0][0])
-        merged = self._run(connection, merges.merge_staged(chunk), operation)
+                updated = run(connection, merges.update_staged(chunk), operation)
+            return run(connection, merges.insert_staged(chunk), operation), updated
+        new = int(fetch_value(connection, merges.count_new(chunk), operation))
+        merged = run(connection, merges.merge_staged(chunk), operation)
         if merged < new:
             raise MergeError(
                 operation=operation,
@@ -151,7 +136,7 @@ class SqlServerWarehouse:
     ) -> Digest:
         """The digest of the selected rows as this transaction sees them."""
         statement = digests.digest_rows(selection, kind, self._terms)
-        (sums,) = self._fetch(connection, statement, "digest the target's rows")
+        sums = fetch_row(connection, statement, "digest the target's rows")
         return digests.digest_of(kind, sums)
 
     def digest_days(
@@ -159,7 +144,7 @@ class SqlServerWarehouse:
     ) -> dict[date | None, Digest]:
         """The digest of each day that has selected rows; under None that of those of no day."""
         statement = digests.digest_days(selection, kind, self._terms)
-        rows = self._fetch(connection, statement, "digest the target's days")
+        rows = fetch_rows(connection, statement, "digest the target's days")
         return {day: digests.digest_of(kind, sums) for day, *sums in rows}
 
     def digest_buckets(
@@ -171,7 +156,7 @@ class SqlServerWarehouse:
     ) -> dict[int, Digest]:
         """The digest of each of `of` buckets that has selected rows, by the bucket's number."""
         statement = digests.digest_buckets(selection, kind, of, self._terms)
-        rows = self._fetch(connection, statement, "digest the target's key buckets")
+        rows = fetch_rows(connection, statement, "digest the target's key buckets")
         return {bucket: digests.digest_of(kind, sums) for bucket, *sums in rows}
 
     def row_hashes(
@@ -184,21 +169,25 @@ class SqlServerWarehouse:
     ) -> Iterator[pa.RecordBatch]:
         """(`key` as JSON text, `hash` as text) of each selected row in these of `of` buckets."""
         statement = digests.select_row_hashes(selection, kind, buckets, of, self._terms)
-        with _cursor(connection, "hash the target's rows") as cursor:
-            cursor.execute(statement.text, statement.values)
+        operation = "hash the target's rows"
+        with cursor_in(connection, operation) as cursor:
+            cursor.execute(counted_text(statement), statement.values)
+            seen = 0
             while rows := cursor.fetchmany(_HASHES_PER_BATCH):
+                seen += len(rows)
                 keys, hashes = zip(*rows, strict=True)
                 yield pa.RecordBatch.from_arrays(
                     [pa.array(keys, pa.string()), pa.array(hashes, pa.string())],
                     schema=ROW_HASHES,
                 )
+            require_count(cursor, seen, operation)
 
     def count_unparsable_dates(self, connection: sa.Connection, selection: RowSelection) -> int:
         """How many texts of the selected rows no format that the spec names for them fits."""
         if not selection.table.date_texts:
             return 0
         statement = dates.count_unparsable(selection, self._options.zone)
-        return int(self._fetch(connection, statement, "count unparsable dates")[0][0])
+        return int(fetch_value(connection, statement, "count unparsable dates"))
 
     def highest_rowversion(self, connection: sa.Connection, table: TableSpec) -> bytes | None:
         """The largest rowversion the target holds; None if it holds no row."""
@@ -207,8 +196,8 @@ class SqlServerWarehouse:
             c=column_of("t", table.rowversion or ""),
             target=quote(table.target_schema, table.target_name),
         )
-        rows = self._fetch(connection, statement, "read the highest rowversion")
-        return bytes(rows[0][0]) if rows and rows[0][0] is not None else None
+        highest = fetch_value(connection, statement, "read the highest rowversion")
+        return None if highest is None else bytes(highest)
 
     def require_table(self, connection: sa.Connection, table: TableSpec) -> bool:
         """Whether the target is there; SchemaMismatchError if it cannot hold what the spec says."""
@@ -216,7 +205,7 @@ class SqlServerWarehouse:
         statement = Fragment(statements.FIND_COLUMNS.text, name)
         found = [
             FoundColumn.from_row(row)
-            for row in self._fetch(connection, statement, "read the warehouse's catalogue")
+            for row in fetch_rows(connection, statement, "read the warehouse's catalogue")
         ]
         if found:
             require_columns(table, found, Side.WAREHOUSE)
@@ -225,15 +214,16 @@ class SqlServerWarehouse:
     def count_surplus(self, connection: sa.Connection, chunk: StagedChunk) -> int:
         """Number of the target's rows of the chunk that are not staged."""
         statement = merges.count_surplus(chunk, self._options.zone)
-        return int(self._fetch(connection, statement, "count surplus rows")[0][0])
+        return int(fetch_value(connection, statement, "count surplus rows"))
 
     def count_elsewhere(self, connection: sa.Connection, chunk: StagedChunk) -> int:
         """Number of staged rows that the target has on a day outside the chunk."""
         statement = merges.count_elsewhere(chunk, self._options.zone)
-        return int(self._fetch(connection, statement, "look for rows of other days")[0][0])
+        return int(fetch_value(connection, statement, "look for rows of other days"))
 
     def share_moves(self, connection: sa.Connection, table: TableSpec) -> None:
         """Hold off `lock_moves` of the table until this transaction ends."""
+        mark_transaction(connection)
         self._take(connection, _moves(table), "Shared", "Transaction", _LOCK_TIMEOUT_MS)
 
     @contextmanager
@@ -289,7 +279,7 @@ class SqlServerWarehouse:
     ) -> int:
         """What sp_getapplock returned: below zero, another session has the lock."""
         take = take_lock(name, mode=mode, owner=owner, timeout_ms=timeout_ms)
-        got = int(self._fetch(connection, take, "take a lock")[0][0])
+        got = int(fetch_value(connection, take, "take a lock"))
         if got >= 0 and owner == "Session":
             connection.info.setdefault(_HELD, set()).add(name)
         return got
@@ -303,43 +293,9 @@ class SqlServerWarehouse:
             return
         held.discard(name)
         connection.rollback()
-        self._run(connection, release_lock(name), "give a lock back")
+        run(connection, release_lock(name), "give a lock back")
         connection.commit()
-
-    def _run(self, connection: sa.Connection, statement: Fragment, operation: str) -> int:
-        with _cursor(connection, operation) as cursor:
-            cursor.execute(statement.text, statement.values)
-            return int(cursor.rowcount)
-
-    def _fetch(
-        self, connection: sa.Connection, statement: Fragment, operation: str
-    ) -> list[tuple[Any, ...]]:
-        with _cursor(connection, operation) as cursor:
-            cursor.execute(statement.text, statement.values)
-            while cursor.description is None:
-                if not cursor.nextset():
-                    raise DatabaseError(
-                        operation=operation,
-                        cause="the server gave no result",
-                        next_step="Look into the database server's log",
-                    )
-            return [tuple(row) for row in cursor.fetchall()]
 
 
 def _moves(table: TableSpec) -> str:
     return f"{table.target_schema}.{table.target_name}|moves"
-
-
-@contextmanager
-def _cursor(connection: sa.Connection, operation: str) -> Iterator[Any]:
-    """A driver cursor in the SQLAlchemy connection's transaction, its errors translated."""
-    if not connection.in_transaction():
-        connection.begin()
-    driver: Any = connection.connection.driver_connection
-    cursor = driver.cursor()
-    try:
-        yield cursor
-    except Exception as error:
-        raise translate(error, operation=operation) from None
-    finally:
-        cursor.close()
