@@ -173,6 +173,11 @@ class StagedChunk:
     is_complete: bool  # all rows of the chunk are staged, so others may be deleted
 
     @property
+    def is_whole_table(self) -> bool:
+        """No row of the target is outside the chunk."""
+        return self.days is None and self.outside is None and not self.dateless
+
+    @property
     def target_rows(self) -> RowSelection:
         """The target's rows that the chunk stands for: `days`, `outside`, `dateless` as there."""
         return RowSelection(
@@ -231,14 +236,13 @@ class Warehouse(Protocol):
         """Number of the target's rows of the chunk that are not staged."""
         ...
 
-    def count_elsewhere(self, connection: sa.Connection, chunk: StagedChunk) -> int:
-        """Number of staged rows that the target has on a day outside the chunk."""
-        ...
-
-    def merge(self, connection: sa.Connection, chunk: StagedChunk) -> MergeCounts:
+    def merge(
+        self, connection: sa.Connection, chunk: StagedChunk, *, may_move: bool = True
+    ) -> MergeCounts:
         """Make the target's rows of the chunk equal the staged ones, touching only what differs.
 
         Rows of the chunk's own days that are not staged are deleted if the chunk is complete.
+        RowsElsewhereError, unless `may_move`, if the target has a staged row outside the chunk.
         """
         ...
 

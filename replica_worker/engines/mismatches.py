@@ -1,10 +1,10 @@
-"""Errors for live columns and values that do not fit their spec, in the same words everywhere."""
+"""Errors for columns, values and rows that are not as expected, in the same words everywhere."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from replica_worker.errors import SchemaMismatchError
+from replica_worker.errors import RowsElsewhereError, SchemaMismatchError
 from replica_worker.model.specs import ColumnSpec, TableSpec
 
 
@@ -27,4 +27,14 @@ def value_mismatch(table: TableSpec, column: ColumnSpec, cause: str) -> SchemaMi
         operation=f"read table {table.name}",
         cause=f"column {column.name}: {cause}",
         next_step="Correct the value at the source or the column's type in the spec file",
+    )
+
+
+def rows_elsewhere(table: TableSpec) -> RowsElsewhereError:
+    """The error for staged rows that the target has on a day outside their chunk."""
+    return RowsElsewhereError(
+        operation=f"merge into table {table.target_name}",
+        cause="rows of the chunk are in the warehouse on other days",
+        next_step="It is extracted again while no other chunk of the table moves rows",
+        retryable=True,
     )

@@ -16,7 +16,6 @@ from replica_worker.errors import (
     MergeError,
     ParentBehindError,
     ReplicaError,
-    RowsElsewhereError,
 )
 from replica_worker.model.digests import Digest
 from replica_worker.usecases.chunk_work import ChunkWork, Record, Replicated
@@ -59,7 +58,9 @@ def merge_staged(
     """Merge, prove, record and drop the staging table, all in one transaction.
 
     Deadlocks and lock time-outs hit the transaction, not the extract: it alone is repeated.
-    `may_move`: the caller has held the lock of the table's moves since before it extracted.
+    `may_move`: the caller has held the lock of the table's moves since before it extracted. The
+    chunk's lock keeps others from its own days only. A row that came to another day after this
+    chunk was extracted must not be pulled back by the older copy: that is a RowsElsewhereError.
     """
     started = time.monotonic()
     for attempt in Retrying(
@@ -70,9 +71,9 @@ def merge_staged(
         reraise=True,
     ):
         with attempt, work.connection.begin():
-            if not may_move:
-                _refuse_rows_elsewhere(deployment, work, chunk)
-            counts = deployment.warehouse.merge(work.connection, chunk)
+            if not may_move and not chunk.is_whole_table:
+                deployment.warehouse.share_moves(work.connection, work.spec)
+            counts = deployment.warehouse.merge(work.connection, chunk, may_move=may_move)
             if counts.deleted != expected_deletes:
                 raise MergeError(
                     operation="merge the chunk",
@@ -87,25 +88,6 @@ def merge_staged(
             record(work.connection, done)
             deployment.warehouse.drop_staging(work.connection, chunk.staging)
     return done
-
-
-def _refuse_rows_elsewhere(deployment: Deployment, work: ChunkWork, chunk: StagedChunk) -> None:
-    """RowsElsewhereError if a staged row would take a row of another day's chunk.
-
-    The chunk's lock keeps others from its own days only. A row that came to another day after
-    this chunk was extracted must not be pulled back by the older copy.
-    """
-    if chunk.days is None:
-        return
-    deployment.warehouse.share_moves(work.connection, work.spec)
-    elsewhere = deployment.warehouse.count_elsewhere(work.connection, chunk)
-    if elsewhere:
-        raise RowsElsewhereError(
-            operation="merge the chunk",
-            cause=f"{elsewhere} of its rows are in the warehouse on other days",
-            next_step="It is extracted again while no other chunk of the table moves rows",
-            retryable=True,
-        )
 
 
 def _prove(deployment: Deployment, work: ChunkWork, source: Digest | None) -> None:

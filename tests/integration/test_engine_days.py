@@ -10,6 +10,8 @@ from support.engines import Bench
 from support.specs import LINES, SALES, VERSIONED, columns
 
 from replica_worker.engines.interface import KeyList, RowSelection, Side, StagedChunk
+from replica_worker.errors import RowsElsewhereError
+from replica_worker.model.counts import MergeCounts
 from replica_worker.model.days import DayRange
 from replica_worker.model.digests import Digest, DigestKind
 from replica_worker.model.specs import TableSpec
@@ -185,7 +187,7 @@ def test_merge_touches_only_the_rows_that_the_chunk_stands_for(
 
 
 @pytest.mark.parametrize(("way", "ids"), WAYS[1:6], ids=str)
-def test_rows_elsewhere_are_those_that_the_chunk_does_not_stand_for(
+def test_staged_rows_outside_the_chunk_are_refused_unless_they_may_move(
     bench: Bench, way: dict[str, Any], ids: list[int]
 ) -> None:
     (table,) = bench.make(SALES)
@@ -196,5 +198,7 @@ def test_rows_elsewhere_are_those_that_the_chunk_does_not_stand_for(
     with bench.warehouse.sql.begin() as connection, bench.snapshot(Side.SOURCE) as source:
         bench.warehouse.create_staging(connection, table, chunk.staging)
         bench.warehouse.load_staging(connection, table, chunk.staging, source.read(rows))
-        elsewhere = bench.warehouse.count_elsewhere(connection, chunk)
-    assert elsewhere == len(DAYS) - len(ids)
+        with pytest.raises(RowsElsewhereError), connection.begin_nested():
+            bench.warehouse.merge(connection, chunk, may_move=False)
+        assert bench.warehouse.merge(connection, chunk) == MergeCounts()
+    assert ids_of(bench, RowSelection(table=table, side=Side.WAREHOUSE)) == list(range(len(DAYS)))

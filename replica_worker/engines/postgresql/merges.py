@@ -1,9 +1,13 @@
 """The statements that make the target's rows of a chunk equal the staged ones.
 
-A separate DELETE … NOT EXISTS over the chunk's day and then a MERGE of what is staged: with
-`WHEN NOT MATCHED BY SOURCE` the whole target would be joined, which measured four to five times
-slower. MERGE without RETURNING, because that came with PostgreSQL 17; how many of the merged
-rows are new is counted by the same anti-join that the MERGE makes.
+What is staged of a complete chunk is paired with the target's rows of the chunk's days. That costs
+what the chunk costs, however large the target is. The pairs are made by FULL JOIN because
+PostgreSQL can only hash or sort such a join: where it expects few rows of a day, an anti-join or
+inner join becomes a nested loop over the staging table, which has no index.
+
+Where a staged row may take over a row of another day, and where a part of a table is staged, MERGE
+joins the whole target by its key. Without RETURNING, because that came with PostgreSQL 17; how many
+of the merged rows are new is counted by the same anti-join that the MERGE makes.
 """
 
 from __future__ import annotations
@@ -16,9 +20,7 @@ from replica_worker.engines.interface import STAGING_SCHEMA, StagedChunk
 from replica_worker.engines.postgresql.statements import (
     KEYS_PER_LIST,
     column_of,
-    join_parent,
     key_as_json,
-    outside_days,
     rows_of,
 )
 from replica_worker.engines.postgresql.types import strategy_for
@@ -26,6 +28,8 @@ from replica_worker.model.specs import ColumnSpec, TableSpec
 
 _comma_line = sql.SQL(",\n              ")
 _and = sql.SQL(" AND ")
+_PLACE = sql.SQL("t.ctid AS __place, t.tableoid AS __part")  # finds a row again in its statement
+_SAME_PLACE = sql.SQL("d.ctid = p.__place AND d.tableoid = p.__part")
 
 
 def list_surplus_keys(chunk: StagedChunk, zone: ZoneInfo) -> sql.Composable:
@@ -47,25 +51,85 @@ def list_surplus_keys(chunk: StagedChunk, zone: ZoneInfo) -> sql.Composable:
     )
 
 
-def delete_surplus(chunk: StagedChunk, zone: ZoneInfo) -> sql.Composable:
-    """Delete the target's rows of the chunk that are not staged, and nothing of other days."""
-    target = sql.Identifier(chunk.table.target_schema, chunk.table.target_name)
-    if chunk.table.day_from is None:
-        return sql.SQL("DELETE {rows}\n   AND NOT EXISTS ({staged})").format(
-            rows=_target_rows(chunk, zone), staged=_staged_twin(chunk)
-        )
+def compare_staged(chunk: StagedChunk, zone: ZoneInfo) -> sql.Composable:
+    """How many staged rows are new, changed and equal, and how many rows of the chunk surplus."""
+    table = chunk.table
     return sql.SQL(
         """
-        DELETE FROM {target} d
-         WHERE EXISTS (SELECT 1 {rows}
-                          AND {same_row}
-                          AND NOT EXISTS ({staged}))
+        SELECT count(*) FILTER (WHERE {is_new})                        AS new,
+               count(*) FILTER (WHERE {is_changed})                    AS changed,
+               count(*) FILTER (WHERE NOT {is_new} AND NOT {is_surplus}) AS matched,
+               count(*) FILTER (WHERE {is_surplus})                    AS surplus
+          FROM {pairs}
         """
     ).format(
-        target=target,
-        rows=_target_rows(chunk, zone),
-        same_row=_same_key(chunk.table, "t", "d"),
-        staged=_staged_twin(chunk),
+        is_new=_is_new(table),
+        is_changed=_is_changed(table),
+        is_surplus=_is_surplus(table),
+        pairs=_pairs(chunk, zone),
+    )
+
+
+def delete_surplus(chunk: StagedChunk, zone: ZoneInfo) -> sql.Composable:
+    """Delete the target's rows of the chunk that are not staged, and nothing of other days."""
+    return sql.SQL(
+        """
+        WITH surplus AS MATERIALIZED (
+             SELECT __place, __part
+               FROM {pairs}
+              WHERE {is_surplus})
+        DELETE FROM {target} d
+         USING surplus p
+         WHERE {same_place}
+        """
+    ).format(
+        pairs=_pairs(chunk, zone),
+        is_surplus=_is_surplus(chunk.table),
+        target=_target(chunk.table),
+        same_place=_SAME_PLACE,
+    )
+
+
+def update_changed(chunk: StagedChunk, zone: ZoneInfo) -> sql.Composable:
+    """Update those of the chunk's rows that are staged with other values."""
+    table = chunk.table
+    names = [sql.Identifier(column.name) for column in table.other_columns]
+    return sql.SQL(
+        """
+        WITH changed AS MATERIALIZED (
+             SELECT __place, __part,
+                    {values}
+               FROM {pairs}
+              WHERE {is_changed})
+        UPDATE {target} d
+           SET {assignments}
+          FROM changed p
+         WHERE {same_place}
+        """
+    ).format(
+        values=_comma_line.join(
+            sql.SQL("{} AS {}").format(_unstaged(column), sql.Identifier(column.name))
+            for column in table.other_columns
+        ),
+        pairs=_pairs(chunk, zone),
+        is_changed=_is_changed(table),
+        target=_target(table),
+        assignments=_comma_line.join(sql.SQL("{} = p.{}").format(name, name) for name in names),
+        same_place=_SAME_PLACE,
+    )
+
+
+def insert_new(chunk: StagedChunk, zone: ZoneInfo) -> sql.Composable:
+    """Insert the staged rows that the chunk has not; the key refuses those of other days."""
+    return sql.SQL("{insert}\n  FROM {pairs}\n WHERE {is_new}").format(
+        insert=_insert(chunk.table), pairs=_pairs(chunk, zone), is_new=_is_new(chunk.table)
+    )
+
+
+def insert_all(chunk: StagedChunk) -> sql.Composable:
+    """Insert the staged rows into a target that has no row of the chunk."""
+    return sql.SQL("{insert}\n  FROM {staging} s").format(
+        insert=_insert(chunk.table), staging=sql.Identifier(STAGING_SCHEMA, chunk.staging)
     )
 
 
@@ -80,7 +144,7 @@ def count_new(chunk: StagedChunk) -> sql.Composable:
         "SELECT count(*) FROM {staging} s WHERE NOT EXISTS (SELECT 1 FROM {target} t WHERE {on})"
     ).format(
         staging=sql.Identifier(STAGING_SCHEMA, chunk.staging),
-        target=sql.Identifier(chunk.table.target_schema, chunk.table.target_name),
+        target=_target(chunk.table),
         on=_on_key(chunk.table),
     )
 
@@ -89,20 +153,6 @@ def count_surplus(chunk: StagedChunk, zone: ZoneInfo) -> sql.Composable:
     """How many of the target's rows of the chunk are not staged."""
     return sql.SQL("SELECT count(*) {rows}\n   AND NOT EXISTS ({staged})").format(
         rows=_target_rows(chunk, zone), staged=_staged_twin(chunk)
-    )
-
-
-def count_elsewhere(chunk: StagedChunk, zone: ZoneInfo) -> sql.Composable:
-    """How many staged rows the target has, but outside the chunk's days."""
-    target = chunk.target_rows
-    return sql.SQL(
-        "SELECT count(*)\n  FROM {staging} s\n  JOIN {target} t ON {on}{parent}\n WHERE {outside}"
-    ).format(
-        staging=sql.Identifier(STAGING_SCHEMA, chunk.staging),
-        target=sql.Identifier(chunk.table.target_schema, chunk.table.target_name),
-        on=_on_key(chunk.table),
-        parent=join_parent(target, outer=True),
-        outside=outside_days(target, zone),
     )
 
 
@@ -127,13 +177,55 @@ def merge_staged(chunk: StagedChunk) -> sql.Composable:
              VALUES ({values})
         """
     ).format(
-        target=sql.Identifier(table.target_schema, table.target_name),
+        target=_target(table),
         staging=sql.Identifier(STAGING_SCHEMA, chunk.staging),
         on=_on_key(table),
         matched=matched,
         names=names,
         values=_comma_line.join(_unstaged(column) for column in table.columns),
     )
+
+
+def _insert(table: TableSpec) -> sql.Composable:
+    return sql.SQL("INSERT INTO {} ({})\nSELECT {}").format(
+        _target(table),
+        _comma_line.join(sql.Identifier(column.name) for column in table.columns),
+        _comma_line.join(_unstaged(column) for column in table.columns),
+    )
+
+
+def _pairs(chunk: StagedChunk, zone: ZoneInfo) -> sql.Composable:
+    """Staged rows `s` beside the target's rows `t` of the chunk; either may be missing."""
+    return sql.SQL("{staging} s\n  FULL JOIN (SELECT t.*, {place} {rows}) t ON {on}").format(
+        staging=sql.Identifier(STAGING_SCHEMA, chunk.staging),
+        place=_PLACE,
+        rows=_target_rows(chunk, zone),
+        on=_on_key(chunk.table),
+    )
+
+
+# What a WHERE over the pairs asks. None says of a side that it is there: the planner would then
+# turn the FULL JOIN into another one. A key is never NULL.
+
+
+def _is_new(table: TableSpec) -> sql.Composable:
+    return sql.SQL("{} IS NULL").format(column_of("t", table.key[0]))
+
+
+def _is_surplus(table: TableSpec) -> sql.Composable:
+    return sql.SQL("{} IS NULL").format(column_of("s", table.key[0]))
+
+
+def _is_changed(table: TableSpec) -> sql.Composable:
+    if not table.other_columns:
+        return sql.SQL("FALSE")
+    return sql.SQL("CASE WHEN {} OR {} THEN FALSE ELSE {} END").format(
+        _is_new(table), _is_surplus(table), _differs(table)
+    )
+
+
+def _target(table: TableSpec) -> sql.Composable:
+    return sql.Identifier(table.target_schema, table.target_name)
 
 
 def _target_rows(chunk: StagedChunk, zone: ZoneInfo) -> sql.Composable:
@@ -150,13 +242,6 @@ def _on_key(table: TableSpec) -> sql.Composable:
     return _and.join(
         sql.SQL("{} = {}").format(column_of("t", column.name), _unstaged(column))
         for column in table.key_columns
-    )
-
-
-def _same_key(table: TableSpec, one: str, other: str) -> sql.Composable:
-    return _and.join(
-        sql.SQL("{} = {}").format(column_of(one, name), column_of(other, name))
-        for name in table.key
     )
 
 

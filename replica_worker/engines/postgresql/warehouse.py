@@ -13,6 +13,7 @@ from dataclasses import fields
 from datetime import date
 from typing import Any
 
+import psycopg
 import pyarrow as pa
 import sqlalchemy as sa
 from pgpq import ArrowToPostgresBinaryEncoder
@@ -26,6 +27,7 @@ from replica_worker.engines.interface import (
     Side,
     StagedChunk,
 )
+from replica_worker.engines.mismatches import rows_elsewhere
 from replica_worker.engines.postgresql import dates, digests, merges, statements
 from replica_worker.engines.postgresql.arrays import staging_schema
 from replica_worker.engines.postgresql.catalogue import require_columns
@@ -68,7 +70,7 @@ class PostgresWarehouse:
                 _write_encoded(copy, staging_schema(table), batches)
             rows = int(cursor.rowcount)
         if rows >= _PLAN_FROM_ROWS:
-            self._run(connection, statements.analyze_staging(staging), operation)
+            self._run(connection, statements.analyze_staging(table, staging), operation)
         return rows
 
     def drop_staging(self, connection: sa.Connection, staging: str) -> None:
@@ -106,19 +108,64 @@ class PostgresWarehouse:
         statement = merges.count_surplus(chunk, self._options.zone)
         return int(self._fetch(connection, statement, "count surplus rows")[0][0])
 
-    def count_elsewhere(self, connection: sa.Connection, chunk: StagedChunk) -> int:
-        """Number of staged rows that the target has on a day outside the chunk."""
-        statement = merges.count_elsewhere(chunk, self._options.zone)
-        return int(self._fetch(connection, statement, "look for rows of other days")[0][0])
-
-    def merge(self, connection: sa.Connection, chunk: StagedChunk) -> MergeCounts:
+    def merge(
+        self, connection: sa.Connection, chunk: StagedChunk, *, may_move: bool = True
+    ) -> MergeCounts:
         """Make the target's rows of the chunk equal the staged ones."""
         operation = f"merge into table {chunk.table.target_name}"
-        deleted = 0
-        if chunk.is_complete:
-            deleted = self._run(
-                connection, merges.delete_surplus(chunk, self._options.zone), operation
+        if not chunk.is_complete:
+            return self._merge_by_key(connection, chunk, operation)
+        zone = self._options.zone
+        new, changed, matched, surplus = map(
+            int, self._fetch(connection, merges.compare_staged(chunk, zone), operation)[0]
+        )
+        found = MergeCounts(inserted=new, updated=changed, deleted=surplus)
+        done = MergeCounts()
+        if surplus:
+            deleted = self._run(connection, merges.delete_surplus(chunk, zone), operation)
+            done += MergeCounts(deleted=deleted)
+        if may_move and not chunk.is_whole_table:
+            return done + self._merge_by_key(connection, chunk, operation)
+        if changed:
+            updated = self._run(connection, merges.update_changed(chunk, zone), operation)
+            done += MergeCounts(updated=updated)
+        if new:
+            insert = merges.insert_new(chunk, zone) if matched else merges.insert_all(chunk)
+            done += MergeCounts(inserted=self._insert(connection, chunk, insert, operation))
+        if done != found:
+            raise MergeError(
+                operation=operation,
+                cause=f"{done} was done, though {found} was found to do",
+                next_step="It is tried again",
+                retryable=True,
             )
+        return done
+
+    def _insert(
+        self,
+        connection: sa.Connection,
+        chunk: StagedChunk,
+        insert: sql.Composable,
+        operation: str,
+    ) -> int:
+        """Insert rows that the chunk has not; a key that is taken is one of another day."""
+        try:
+            with cursor_of(connection) as cursor:
+                cursor.execute(statements.text_of(insert))
+                return int(cursor.rowcount)
+        except psycopg.errors.UniqueViolation as error:
+            raise (
+                translate(error, operation=operation)
+                if chunk.is_whole_table
+                else rows_elsewhere(chunk.table)
+            ) from None
+        except psycopg.Error as error:
+            raise translate(error, operation=operation) from None
+
+    def _merge_by_key(
+        self, connection: sa.Connection, chunk: StagedChunk, operation: str
+    ) -> MergeCounts:
+        """Insert or update what is staged, on whatever day the target has it."""
         new = int(self._fetch(connection, merges.count_new(chunk), operation)[0][0])
         merged = self._run(connection, merges.merge_staged(chunk), operation)
         if merged < new:
@@ -128,7 +175,7 @@ class PostgresWarehouse:
                 next_step="It is tried again",
                 retryable=True,
             )
-        return MergeCounts(inserted=new, updated=merged - new, deleted=deleted)
+        return MergeCounts(inserted=new, updated=merged - new)
 
     def digest(
         self, connection: sa.Connection, selection: RowSelection, kind: DigestKind

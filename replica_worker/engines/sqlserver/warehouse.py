@@ -22,6 +22,7 @@ from replica_worker.engines.interface import (
     Side,
     StagedChunk,
 )
+from replica_worker.engines.mismatches import rows_elsewhere
 from replica_worker.engines.sqlserver import dates, digests, merges, statements
 from replica_worker.engines.sqlserver.catalogue import FoundColumn, require_columns
 from replica_worker.engines.sqlserver.connect import make_sqlalchemy_engine
@@ -92,10 +93,14 @@ class SqlServerWarehouse:
         statement = merges.count_present(chunk, self._options.zone)
         return int(fetch_value(connection, statement, "count the target's rows"))
 
-    def merge(self, connection: sa.Connection, chunk: StagedChunk) -> MergeCounts:
+    def merge(
+        self, connection: sa.Connection, chunk: StagedChunk, *, may_move: bool = True
+    ) -> MergeCounts:
         """Make the target's rows of the chunk equal the staged ones, and see that they are."""
         operation = f"merge into table {chunk.table.target_name}"
         mark_transaction(connection)
+        if not may_move and self._count_elsewhere(connection, chunk):
+            raise rows_elsewhere(chunk.table)
         deleted = 0
         if chunk.is_complete:
             delete = merges.delete_surplus(chunk, self._options.zone)
@@ -216,7 +221,7 @@ class SqlServerWarehouse:
         statement = merges.count_surplus(chunk, self._options.zone)
         return int(fetch_value(connection, statement, "count surplus rows"))
 
-    def count_elsewhere(self, connection: sa.Connection, chunk: StagedChunk) -> int:
+    def _count_elsewhere(self, connection: sa.Connection, chunk: StagedChunk) -> int:
         """Number of staged rows that the target has on a day outside the chunk."""
         statement = merges.count_elsewhere(chunk, self._options.zone)
         return int(fetch_value(connection, statement, "look for rows of other days"))
