@@ -7,6 +7,7 @@ private to an attempt, and dropped with the merge or by the sweep.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -255,7 +256,9 @@ class SqlServerWarehouse:
     @contextmanager
     def lock_slot(self, connection: sa.Connection, name: str, slots: int) -> Iterator[bool]:
         """Hold the session's application lock of a slot of that name; False if none is free."""
-        names = (f"slot {slot}|{name}" for slot in range(1, slots + 1))
+        # In any order: all who began with the first would meet there.
+        order = random.sample(range(1, slots + 1), slots)
+        names = (f"slot {slot}|{name}" for slot in order)
         taken = next(
             (slot for slot in names if self._got(connection, slot, "Exclusive", "Session", 0) >= 0),
             None,
