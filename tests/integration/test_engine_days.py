@@ -85,7 +85,12 @@ def test_many_days_take_one_query_and_equal_the_digests_of_each(
     bench.fill(
         table,
         *[
-            (str(number), f"'2026-03-{number % 28 + 1:02}'", f"'{number}'", f"'\\x{number:016x}'")
+            (
+                str(number),
+                f"'2026-03-{number % 28 + 1:02}'",
+                f"'{number}'",
+                bench.dialect.bytes_literal(number.to_bytes(8)),
+            )
             for number in range(100)
         ],
     )
@@ -121,7 +126,7 @@ def test_many_days_take_one_query_and_equal_the_digests_of_each(
 def test_instant_belongs_to_the_day_that_the_zone_says(bench: Bench) -> None:
     zoned = {**SALES, "columns": columns(ID="int!", DAY="datetimeoffset(0)")}
     (table,) = bench.make(zoned)
-    bench.fill(table, ("1", "'2026-03-14 15:59:59+00'"), ("2", "'2026-03-14 16:00:00+00'"))
+    bench.fill(table, ("1", "'2026-03-14 15:59:59+00:00'"), ("2", "'2026-03-14 16:00:00+00:00'"))
     rows = RowSelection(table=table, side=Side.SOURCE, days=MARCH)
     with bench.snapshot(Side.SOURCE) as source:
         digests = source.digest_days(rows, DigestKind.CONTENT)

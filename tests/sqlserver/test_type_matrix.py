@@ -60,7 +60,7 @@ def the_server_has(server: SqlServer, sql_type: str) -> str | None:
     return server.objection_to(f"SELECT CAST(NULL AS {sql_type})")
 
 
-_SEVENTH = re.compile(r"\.\d{7}")  # digit of a second
+SEVENTH = re.compile(r"\.\d{7}")  # digit of a second
 
 
 def keeps_100_nanoseconds(server: SqlServer) -> bool:
@@ -95,7 +95,7 @@ def test_values_arrive_as_they_were_and_only_a_change_is_written(
     if not names:
         pytest.skip("the server has none of these types")
     (table,) = bench.make(table_of(names))
-    is_kept = str if keeps_100_nanoseconds(server) else lambda text: not _SEVENTH.search(text)
+    is_kept = str if keeps_100_nanoseconds(server) else lambda text: not SEVENTH.search(text)
     values = {name: ["NULL", *filter(is_kept, TYPES[name])] for name in names}
     count = max(map(len, values.values()))
     rows = [

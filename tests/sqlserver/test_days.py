@@ -1,0 +1,25 @@
+"""Rows by day on SQL Server: what holds on every engine."""
+
+from __future__ import annotations
+
+from integration.test_engine_days import (
+    test_child_without_a_parent_has_no_day,
+    test_instant_belongs_to_the_day_that_the_zone_says,
+    test_keys_find_rows_of_a_table_that_has_no_days,
+    test_keys_find_rows_of_no_day_only_if_these_are_asked_for,
+    test_many_days_take_one_query_and_equal_the_digests_of_each,
+    test_merge_touches_only_the_rows_that_the_chunk_stands_for,
+    test_rows_are_selected_by_day,
+    test_rows_elsewhere_are_those_that_the_chunk_does_not_stand_for,
+)
+
+__all__ = [
+    "test_child_without_a_parent_has_no_day",
+    "test_instant_belongs_to_the_day_that_the_zone_says",
+    "test_keys_find_rows_of_a_table_that_has_no_days",
+    "test_keys_find_rows_of_no_day_only_if_these_are_asked_for",
+    "test_many_days_take_one_query_and_equal_the_digests_of_each",
+    "test_merge_touches_only_the_rows_that_the_chunk_stands_for",
+    "test_rows_are_selected_by_day",
+    "test_rows_elsewhere_are_those_that_the_chunk_does_not_stand_for",
+]
