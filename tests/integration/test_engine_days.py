@@ -200,7 +200,7 @@ def test_staged_rows_outside_the_chunk_are_refused_unless_they_may_move(
     bench.copy(table)
     chunk = StagedChunk(table=table, staging="all", is_complete=True, **{"days": None, **way})
     rows = RowSelection(table=table, side=Side.SOURCE)
-    with bench.warehouse.sql.begin() as connection, bench.snapshot(Side.SOURCE) as source:
+    with bench.connect() as connection, bench.snapshot(Side.SOURCE) as source:
         bench.warehouse.create_staging(connection, table, chunk.staging)
         bench.warehouse.load_staging(connection, table, chunk.staging, source.read(rows))
         with pytest.raises(RowsElsewhereError), connection.begin_nested():

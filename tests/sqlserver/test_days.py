@@ -10,7 +10,7 @@ from integration.test_engine_days import (
     test_many_days_take_one_query_and_equal_the_digests_of_each,
     test_merge_touches_only_the_rows_that_the_chunk_stands_for,
     test_rows_are_selected_by_day,
-    test_rows_elsewhere_are_those_that_the_chunk_does_not_stand_for,
+    test_staged_rows_outside_the_chunk_are_refused_unless_they_may_move,
 )
 
 __all__ = [
@@ -21,5 +21,5 @@ __all__ = [
     "test_many_days_take_one_query_and_equal_the_digests_of_each",
     "test_merge_touches_only_the_rows_that_the_chunk_stands_for",
     "test_rows_are_selected_by_day",
-    "test_rows_elsewhere_are_those_that_the_chunk_does_not_stand_for",
+    "test_staged_rows_outside_the_chunk_are_refused_unless_they_may_move",
 ]

@@ -7,7 +7,7 @@ hint that reads dirty rows.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -180,11 +180,11 @@ def day_value(table: TableSpec, zone: ZoneInfo) -> Fragment:
         return Fragment("CAST(NULL AS date)")
     column, quoted = _day_of(table)
     if column.type.base == "datetimeoffset":
-        offset = datetime(2000, 1, 1, tzinfo=zone).strftime("%z")
+        offset = datetime(2000, 1, 1, tzinfo=zone).utcoffset() or timedelta()
         return compose(
-            "CAST(SWITCHOFFSET({c}, {offset}) AS date)",
+            "CAST(SWITCHOFFSET({c}, {minutes}) AS date)",
             c=quoted,
-            offset=value(f"{offset[:3]}:{offset[3:]}", "varchar(6)"),
+            minutes=offset // timedelta(minutes=1),
         )
     return compose("CAST({c} AS date)", c=quoted)
 
