@@ -8,10 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
-from replica_worker.model.days import DayRange
+from replica_worker.model.days import FIRST_DAY, DayRange, business_day
 from replica_worker.settings import Settings
-
-_FIRST_DAY = date(1970, 1, 1)
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -29,8 +27,8 @@ class DayType(click.ParamType[date]):
             day = datetime.strptime(value, "%Y-%m-%d").date()
         except ValueError:
             self.fail(f"{value!r} is not a date; write it like 2026-11-22.", param, ctx)
-        if day < _FIRST_DAY:
-            self.fail(f"{day} lies before {_FIRST_DAY}, when no till kept books.", param, ctx)
+        if day < FIRST_DAY:
+            self.fail(f"{day} lies before {FIRST_DAY}, when no till kept books.", param, ctx)
         return day
 
 
@@ -59,7 +57,7 @@ def work_options(command: Command) -> Command:
 
 def today(settings: Settings) -> date:
     """Today in the business's time zone."""
-    return datetime.now(UTC).astimezone(settings.zone).date()
+    return business_day(now=datetime.now(UTC), zone=settings.zone)
 
 
 def past_day(settings: Settings, day: date, option: str = "--date") -> date:

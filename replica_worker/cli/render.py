@@ -16,7 +16,7 @@ from rich.text import Text
 from replica_worker.ledger.audit import AuditRow
 from replica_worker.ledger.chunks import ChunkRow
 from replica_worker.ledger.runs import Run
-from replica_worker.model.chunks import Action, ChunkState, Plan, RunStatus
+from replica_worker.model.chunks import STRAYS, Action, ChunkState, Plan, RunStatus
 from replica_worker.model.days import DayRange
 from replica_worker.model.digests import Verdict
 from replica_worker.usecases.verify import ChunkProof
@@ -46,11 +46,12 @@ def print_plan(plan: Plan) -> None:
     """What a run would do."""
     console.print(f"{plan.kind}: {len(plan.chunks)} chunks, {plan.first_day} to {plan.last_day}")
     table = plain_table("table", "action", "first day", "last day", "chunks", numbers=["chunks"])
-    groups: dict[tuple[str, Action], list[date]] = {}
+    groups: dict[tuple[str, Action, bool], list[date]] = {}
     for chunk in plan.chunks:
-        groups.setdefault((chunk.table, chunk.action), []).append(chunk.day)
-    for (name, action), days in groups.items():
-        table.add_row(name, action, str(min(days)), str(max(days)), str(len(days)))
+        groups.setdefault((chunk.table, chunk.action, chunk.day == STRAYS), []).append(chunk.day)
+    for (name, action, is_strays), days in groups.items():
+        first, last = ("strays", "") if is_strays else (str(min(days)), str(max(days)))
+        table.add_row(name, action, first, last, str(len(days)))
     console.print(table)
 
 
@@ -60,11 +61,11 @@ def print_result(run: Run, chunks: Sequence[ChunkRow], audit: Sequence[AuditRow]
     repaired = [row for row in audit if row.verdict is Verdict.REPAIRED]
     for row in repaired:
         if row.note:
-            console.print(f"{row.table} {row.day}: {row.note}", markup=False)
+            console.print(f"{_place(row)}: {row.note}", markup=False)
     for row in audit:
         if row.verdict is Verdict.DIFFERS:
             console.print(
-                f"[red]differs[/] {row.table} {row.day}: {row.source_rows} rows at the source, "
+                f"[red]differs[/] {_place(row)}: {row.source_rows} rows at the source, "
                 f"{row.target_rows} in the warehouse"
             )
 
@@ -147,7 +148,7 @@ def print_proof(proofs: Sequence[ChunkProof]) -> None:
         equal = sum(proof.is_equal for proof in mine)
         table.add_row(
             name,
-            str(sum(not proof.dateless for proof in mine)),
+            str(len(mine)),
             f"{sum(proof.source.rows for proof in mine if proof.source):,}",
             f"{sum(proof.difference_count for proof in mine):,}",
             "[green]yes[/]" if equal == len(mine) else "[red]no[/]",
@@ -163,9 +164,13 @@ def print_proof(proofs: Sequence[ChunkProof]) -> None:
             console.print(f"… and {proof.difference_count - len(proof.differences)} more rows")
 
 
+def _place(row: AuditRow) -> str:
+    return f"{row.table} {'strays' if row.day == STRAYS else row.day}"
+
+
 def _label(proof: ChunkProof) -> str:
-    if proof.dateless:
-        return "rows of no day"
+    if proof.is_strays:
+        return "strays"
     return str(proof.day or "whole table")
 
 
@@ -188,8 +193,8 @@ def proof_as_json(proof: ChunkProof) -> dict[str, Any]:
     """A proof as JSON-ready values."""
     return {
         "table": proof.table,
-        "day": proof.day.isoformat() if proof.day else None,
-        "dateless": proof.dateless,
+        "day": proof.day.isoformat() if proof.day and not proof.is_strays else None,
+        "strays": proof.is_strays,
         "equal": proof.is_equal,
         "exposed": proof.source is not None,
         "source_rows": proof.source.rows if proof.source else None,

@@ -171,6 +171,7 @@ class StagedChunk:
     outside: DayRange | None = None
     dateless: bool = False
     is_complete: bool  # all rows of the chunk are staged, so others may be deleted
+    gone: tuple[KeyList, ...] = ()  # of an incomplete one: rows to delete unless they are staged
 
     @property
     def is_whole_table(self) -> bool:
@@ -224,6 +225,10 @@ class Warehouse(Protocol):
         """Keys of the target's rows of the chunk that are not staged, in bounded lists."""
         ...
 
+    def replaced_keys(self, connection: sa.Connection, chunk: StagedChunk) -> list[KeyList]:
+        """Keys of the target's rows, on any day, that differ from their staged twins."""
+        ...
+
     def require_table(self, connection: sa.Connection, table: TableSpec) -> bool:
         """Whether the target is there; SchemaMismatchError if it cannot hold what the spec says."""
         ...
@@ -241,7 +246,8 @@ class Warehouse(Protocol):
     ) -> MergeCounts:
         """Make the target's rows of the chunk equal the staged ones, touching only what differs.
 
-        Rows of the chunk's own days that are not staged are deleted if the chunk is complete.
+        Rows of the chunk's own days that are not staged are deleted: all if the chunk is
+        complete, else those whose keys are listed as gone.
         RowsElsewhereError, unless `may_move`, if the target has a staged row outside the chunk.
         """
         ...

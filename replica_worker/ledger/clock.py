@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,6 +18,12 @@ class utc_now(FunctionElement[Any]):  # noqa: N801 - reads like a SQL function
 
     def __init__(self, plus_seconds: float = 0) -> None:
         super().__init__(sa.literal(int(plus_seconds), sa.Integer))
+
+
+def read_now(connection: sa.Connection) -> datetime:
+    """The database's instant now, aware."""
+    now: datetime = connection.execute(sa.select(utc_now())).scalar_one()
+    return now.replace(tzinfo=UTC)
 
 
 @compiles(utc_now, "postgresql")

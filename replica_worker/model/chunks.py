@@ -64,6 +64,11 @@ class ChunkState(StrEnum):
         return self in (ChunkState.REFUSED, ChunkState.FAILED)
 
 
+STRAYS = date(1900, 1, 1)
+"""The day under which a daily table's strays are kept: one chunk for all its rows that have no
+day, or one that lies before the first or after today. A real day, because it is part of keys
+and file names; the oldest that every column type and driver takes."""
+
 OPEN_STATES = tuple(state for state in ChunkState if not state.is_final)
 TROUBLE_STATES = tuple(state for state in ChunkState if state.is_trouble)
 
@@ -73,15 +78,20 @@ class ChunkId:
     """Names a chunk of a run: one table and one day.
 
     For a table that is not cut by days the chunk is the whole table and `day` is the day it was
-    asked for ("as of").
+    asked for ("as of"). For the strays of a daily table it is STRAYS.
     """
 
     run_id: str
     table: str
     day: date
 
+    @property
+    def is_strays(self) -> bool:
+        """Whether the chunk stands for a daily table's rows of no day or an impossible one."""
+        return self.day == STRAYS
+
     def __str__(self) -> str:
-        return f"{self.table} {self.day}"
+        return f"{self.table} strays" if self.is_strays else f"{self.table} {self.day}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,10 +36,11 @@ class DeleteGuard:
 
     largest_share: float = 0.5  # of the chunk's rows in the warehouse
     allow_all: bool = False  # a person allowed it
+    free_rows: int = 0  # so many may go, whatever share that is
 
     def objection(self, *, deleted: int, present: int) -> str | None:
         """Why deleting `deleted` of `present` rows is refused; None if it is not."""
-        if self.allow_all or deleted == 0:
+        if self.allow_all or deleted <= self.free_rows:
             return None
         if deleted >= present:
             return f"all {present:,} rows of the chunk would be deleted"

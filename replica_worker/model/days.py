@@ -11,6 +11,8 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 ONE_DAY = timedelta(days=1)
+FIRST_DAY = date(1970, 1, 1)
+"""The first day that has a chunk of its own; no till kept books before."""
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -52,8 +54,18 @@ class DayRange:
         return f"{self.first}" if len(self) == 1 else f"{self.first}..{self.last}"
 
 
-def yesterday(*, now: datetime, zone: ZoneInfo) -> date:
-    """The business's yesterday at the instant `now` (aware), as calendars in `zone` show it."""
+def business_day(*, now: datetime, zone: ZoneInfo) -> date:
+    """The business's day at the instant `now` (aware), as calendars in `zone` show it."""
     if now.tzinfo is None:
         raise ValueError("the instant must carry its zone")
-    return now.astimezone(zone).date() - ONE_DAY
+    return now.astimezone(zone).date()
+
+
+def yesterday(*, now: datetime, zone: ZoneInfo) -> date:
+    """The day before the business's day at the instant `now`."""
+    return business_day(now=now, zone=zone) - ONE_DAY
+
+
+def dated_days(today: date) -> DayRange:
+    """The days that have chunks of their own; rows of no day or of others are strays."""
+    return DayRange(first=FIRST_DAY, end=today + ONE_DAY)

@@ -7,10 +7,10 @@ day when they arrive.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date
 
-from replica_worker.model.chunks import Action, Plan, PlannedChunk, RunKind
+from replica_worker.model.chunks import STRAYS, Action, Plan, PlannedChunk, RunKind
 from replica_worker.model.days import ONE_DAY, DayRange
 from replica_worker.model.specs import TableSpec
 
@@ -31,6 +31,8 @@ def plan_backfill(
         for day in (days if table.is_daily else [days.last])
         if (table.name, day) not in already_loaded
     ]
+    concerned = {chunk.table for chunk in chunks}
+    chunks += _strays([t for t in tables if t.name in concerned], Action.LOAD, after=0)
     return _plan(RunKind.BACKFILL, tables, days, chunks)
 
 
@@ -53,6 +55,7 @@ def plan_nightly(*, tables: Sequence[TableSpec], day: date, check_fixes: bool = 
             for table in tables
             if table.is_daily
         ]
+        chunks += _strays(tables, Action.CHECK, after=CHECK_WAVE)
     return _plan(RunKind.NIGHTLY, tables, DayRange.inclusive(first, day), chunks)
 
 
@@ -62,7 +65,16 @@ def plan_check_fixes(*, tables: Sequence[TableSpec], day: date) -> Plan:
         PlannedChunk(table=table.name, day=day, action=Action.CHECK, wave=_wave(table))
         for table in tables
     ]
+    chunks += _strays(tables, Action.CHECK, after=0)
     return _plan(RunKind.CHECK_FIXES, tables, DayRange.one(day), chunks)
+
+
+def _strays(tables: Sequence[TableSpec], action: Action, *, after: int) -> Iterator[PlannedChunk]:
+    """One chunk for the strays of each daily table, in the wave of its days."""
+    for table in tables:
+        if table.is_daily:
+            wave = after + _wave(table)
+            yield PlannedChunk(table=table.name, day=STRAYS, action=action, wave=wave)
 
 
 def _wave(table: TableSpec) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from replica_worker.archive.archive import ExtractName
-from replica_worker.engines.interface import RowSelection, Side
+from replica_worker.engines.interface import KeyList, RowSelection, Side, StagedChunk
 from replica_worker.ledger.chunks import Claim
 from replica_worker.model.counts import MergeCounts
 from replica_worker.model.days import DayRange
@@ -28,11 +28,19 @@ class ChunkWork:
     claim: Claim
     spec: TableSpec
     connection: sa.Connection  # the warehouse's; holds the chunk's lock
+    strays_of: DayRange | None = None  # the days that are no strays; set for the chunk of strays
+
+    @property
+    def is_strays(self) -> bool:
+        """Whether the chunk stands for the table's rows of no day or an impossible one."""
+        return self.strays_of is not None
 
     @property
     def days(self) -> DayRange | None:
-        """The days whose rows the chunk stands for; None for the whole table."""
-        return DayRange.one(self.claim.chunk.day) if self.spec.is_daily else None
+        """The days whose rows the chunk stands for; None for the whole table, and for strays."""
+        if not self.spec.is_daily or self.is_strays:
+            return None
+        return DayRange.one(self.claim.chunk.day)
 
     @property
     def lock_name(self) -> str:
@@ -43,7 +51,27 @@ class ChunkWork:
     @property
     def source_rows(self) -> RowSelection:
         """The chunk's rows at the source."""
-        return RowSelection(table=self.spec, side=Side.SOURCE, days=self.days)
+        return RowSelection(
+            table=self.spec,
+            side=Side.SOURCE,
+            days=self.days,
+            outside=self.strays_of,
+            dateless=self.is_strays,
+        )
+
+    def staged(
+        self, part: str = "", *, is_complete: bool, gone: tuple[KeyList, ...] = ()
+    ) -> StagedChunk:
+        """The chunk as it is staged by this attempt."""
+        return StagedChunk(
+            table=self.spec,
+            staging=staging_name(self.claim, self.spec, part),
+            days=self.days,
+            outside=self.strays_of,
+            dateless=self.is_strays,
+            is_complete=is_complete,
+            gone=gone,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 from zoneinfo import ZoneInfo
 
 from replica_worker.archive.archive import Archive
 from replica_worker.engines.interface import Engine, Warehouse
+from replica_worker.ledger.clock import read_now
 from replica_worker.ledger.endpoints import BreakerRules
 from replica_worker.ledger.ledger import Ledger
 from replica_worker.model.counts import DeleteGuard
+from replica_worker.model.days import business_day
 from replica_worker.model.specs import ReplicaSpec
 
 
@@ -46,3 +49,9 @@ class Deployment:
     zone: ZoneInfo
     exports: str = field(repr=False)  # where the archive lies, for people
     spec_is_default: bool  # the spec file in force is the one the product ships
+
+
+def read_today(deployment: Deployment) -> date:
+    """Today in the business's zone, by the ledger's clock."""
+    with deployment.warehouse.sql.connect() as connection:
+        return business_day(now=read_now(connection), zone=deployment.zone)

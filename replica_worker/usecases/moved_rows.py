@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from replica_worker.archive.archive import ExtractName, ExtractOrder
 from replica_worker.engines.interface import Side, Snapshot, StagedChunk
+from replica_worker.model.chunks import STRAYS
 from replica_worker.model.manifest import ExtractKind
 from replica_worker.usecases.chunk_work import ChunkWork
 from replica_worker.usecases.deployment import Deployment
@@ -39,7 +40,7 @@ def stage_moved_rows(
     connection.commit()
     moved = 0
     for number, key_list in enumerate(keys, start=1):
-        found = list(snapshot.read_by_key(work.spec, Side.SOURCE, [key_list]))
+        found = list(snapshot.read_by_key(work.spec, Side.SOURCE, [key_list], dateless=True))
         for day, rows in _by_day(found):
             moved += _archive_and_stage(deployment, work, chunk, day, number, rows)
     return sum(key_list.count for key_list in keys), moved
@@ -78,4 +79,5 @@ def _by_day(found: list[pa.RecordBatch]) -> Iterator[tuple[date, list[pa.RecordB
     last = rows.num_columns - 1  # by position: a table may have a column of DAY_FIELD's name
     plain, days = rows.remove_column(last), rows.column(last)
     for day in pc.unique(days):
-        yield day.as_py(), plain.filter(pc.equal(days, day)).to_batches()
+        of_day = pc.is_null(days) if day.as_py() is None else pc.equal(days, day)
+        yield day.as_py() or STRAYS, plain.filter(of_day).to_batches()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
-from replica_worker.engines.interface import Side, Snapshot, StagedChunk
+from replica_worker.engines.interface import Side, Snapshot
 from replica_worker.errors import DeletesRefusedError, SchemaMismatchError
 from replica_worker.ledger.audit import AuditEntry
 from replica_worker.ledger.runs import RunOptions
@@ -36,12 +36,11 @@ class Comparison:
 
     source: Digest
     target: Digest
-    orphans: int = 0  # the target's rows of a child table that no parent dates: in no digest
 
     @property
     def is_equal(self) -> bool:
         """Whether the copies are proven equal."""
-        return self.source == self.target and not self.orphans
+        return self.source == self.target
 
 
 def load_chunk(deployment: Deployment, work: ChunkWork) -> ChunkState:
@@ -52,6 +51,8 @@ def load_chunk(deployment: Deployment, work: ChunkWork) -> ChunkState:
             return _skip(deployment, work)
         if work.spec.strategy is Strategy.INCREMENTAL:
             _load_increment(deployment, snapshot, work)
+        elif work.is_strays:
+            _load_strays(deployment, snapshot, work)
         else:
             _replicate(deployment, snapshot, work, whole_chunk(work), _recorder(deployment, work))
     return ChunkState.MERGED
@@ -116,19 +117,25 @@ def _load_increment(deployment: Deployment, snapshot: Snapshot, work: ChunkWork)
         _replicate(deployment, snapshot, work, whole, record)
 
 
+def _load_strays(deployment: Deployment, snapshot: Snapshot, work: ChunkWork) -> None:
+    """Bring the table's strays over if their digests differ: they are few and seldom change."""
+    comparison = _compare(deployment, snapshot, work)
+    if comparison.is_equal:
+        _finish_unchanged(
+            deployment, work, comparison, Verdict.MATCH, LOAD_CHECK, ChunkState.MERGED
+        )
+    else:
+        _replicate(deployment, snapshot, work, whole_chunk(work), _recorder(deployment, work))
+
+
 def _compare(
     deployment: Deployment, snapshot: Snapshot, work: ChunkWork, *, deep: bool = False
 ) -> Comparison:
     kind = cheapest_kind(work.spec, deep=deep)
     source = snapshot.digest(work.source_rows, kind)
     target = deployment.warehouse.digest(work.connection, work.source_rows.on(Side.WAREHOUSE), kind)
-    orphans = 0
-    if work.spec.day_from:
-        chunk = StagedChunk(table=work.spec, staging="", days=work.days, is_complete=True)
-        present = deployment.warehouse.count_present(work.connection, chunk)
-        orphans = max(present - target.rows, 0)
     work.connection.commit()
-    return Comparison(source=source, target=target, orphans=orphans)
+    return Comparison(source=source, target=target)
 
 
 def bring_parent_on(deployment: Deployment, work: ChunkWork) -> None:

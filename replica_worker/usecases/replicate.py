@@ -13,14 +13,13 @@ from dataclasses import replace
 
 import sqlalchemy as sa
 
-from replica_worker.engines.interface import Snapshot, StagedChunk
+from replica_worker.engines.interface import Snapshot
 from replica_worker.errors import ReplicaError, RowsElsewhereError
 from replica_worker.usecases.chunk_work import (
     ChunkWork,
     ExtractRequest,
     Record,
     Replicated,
-    staging_name,
 )
 from replica_worker.usecases.deployment import Deployment
 from replica_worker.usecases.extract import extract_rows, stage_extract
@@ -71,12 +70,7 @@ def _replicate_once(
     started = time.monotonic()
     extracted = extract_rows(deployment, snapshot, work, request)
     staged_from = time.monotonic()
-    chunk = StagedChunk(
-        table=work.spec,
-        staging=staging_name(work.claim, work.spec, request.part),
-        days=work.days,
-        is_complete=request.is_complete,
-    )
+    chunk = work.staged(request.part, is_complete=request.is_complete)
     try:
         stage_extract(deployment, work, chunk, extracted)
         surplus, moved = stage_moved_rows(deployment, snapshot, work, chunk)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import pyarrow as pa
@@ -17,10 +17,11 @@ import pyarrow.compute as pc
 
 from replica_worker.engines.interface import ROW_HASHES, RowSelection, Side, Snapshot
 from replica_worker.errors import SchemaMismatchError
-from replica_worker.model.days import DayRange
+from replica_worker.model.chunks import STRAYS
+from replica_worker.model.days import DayRange, dated_days
 from replica_worker.model.digests import Digest, DigestKind
 from replica_worker.model.specs import TableSpec
-from replica_worker.usecases.deployment import Deployment
+from replica_worker.usecases.deployment import Deployment, read_today
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,12 +37,16 @@ class ChunkProof:
     """What was found of one chunk."""
 
     table: str
-    day: date | None  # None: the whole table, or of a daily table the rows of no day
+    day: date | None  # None: the whole table; STRAYS: a daily table's strays
     source: Digest | None  # None: the source does not expose the table
     target: Digest | None
     differences: tuple[RowDifference, ...] = ()  # the first of them
     difference_count: int = 0
-    dateless: bool = False  # stands for a daily table's rows of no day
+
+    @property
+    def is_strays(self) -> bool:
+        """Whether the chunk is a daily table's strays."""
+        return self.day == STRAYS
 
     @property
     def is_equal(self) -> bool:
@@ -56,7 +61,8 @@ def verify_range(
     days: DayRange,
     most_differences: int = 20,
 ) -> Iterator[ChunkProof]:
-    """Compare every chunk of the range, table by table; one proof a chunk."""
+    """Compare every chunk of the range, table by table, and its strays; one proof a chunk."""
+    today = read_today(deployment)
     for spec in deployment.spec.select(tables):
         with (
             deployment.source.open_snapshot() as source,
@@ -65,13 +71,13 @@ def verify_range(
             if not _is_comparable(spec, source, target):
                 yield ChunkProof(table=spec.name, day=None, source=None, target=None)
                 continue
+            whole = RowSelection(table=spec, side=Side.SOURCE)
             for day in days if spec.is_daily else [None]:
-                rows = RowSelection(
-                    table=spec, side=Side.SOURCE, days=DayRange.one(day) if day else None
-                )
+                rows = whole.within(DayRange.one(day) if day else None)
                 yield _compare_chunk(source, target, rows, day, most_differences)
             if spec.is_daily:
-                yield _find_dateless(target, spec, most_differences)
+                strays = replace(whole, outside=dated_days(today), dateless=True)
+                yield _compare_chunk(source, target, strays, STRAYS, most_differences)
 
 
 def count_chunks(deployment: Deployment, *, tables: Sequence[str], days: DayRange) -> int:
@@ -143,25 +149,6 @@ def _named(table: TableSpec, key: str) -> str:
     members = json.loads(key)
     return json.dumps(
         {name: members[f"k{index}"] for index, name in enumerate(table.key)}, ensure_ascii=False
-    )
-
-
-def _find_dateless(target: Snapshot, spec: TableSpec, most: int) -> ChunkProof:
-    """The warehouse's rows of no day, of which there should be none: no chunk replicates them."""
-    rows = RowSelection(table=spec, side=Side.WAREHOUSE, dateless=True)
-    digest = target.digest(rows, DigestKind.CONTENT)
-    keys = _hashes(target, rows).slice(0, most).column("key").to_pylist() if digest.rows else []
-    return ChunkProof(
-        table=spec.name,
-        day=None,
-        source=Digest.from_sums(kind=DigestKind.CONTENT, rows=0, high=0, low=0),
-        target=digest,
-        differences=tuple(
-            RowDifference(key=_named(spec, key), what="only in the warehouse, without a day")
-            for key in keys
-        ),
-        difference_count=digest.rows,
-        dateless=True,
     )
 
 

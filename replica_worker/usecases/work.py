@@ -26,8 +26,9 @@ from replica_worker.errors import (
 from replica_worker.ledger.chunks import Claim
 from replica_worker.ledger.runs import RunOptions
 from replica_worker.model.chunks import Action, ChunkId, ChunkState
+from replica_worker.model.days import dated_days
 from replica_worker.usecases.chunk_work import ChunkWork
-from replica_worker.usecases.deployment import Deployment, Policy
+from replica_worker.usecases.deployment import Deployment, Policy, read_today
 from replica_worker.usecases.leases import LeaseKeeper
 from replica_worker.usecases.reconcile import bring_parent_on, check_chunk, load_chunk
 
@@ -72,7 +73,13 @@ def _do(deployment: Deployment, claim: Claim) -> ChunkState:
     spec = deployment.spec.table(chunk.table)
     options = deployment.ledger.runs.find(chunk.run_id).options
     with deployment.warehouse.sql.connect() as connection:
-        work = ChunkWork(claim=claim, spec=spec, connection=connection)
+        is_strays = spec.is_daily and chunk.is_strays
+        work = ChunkWork(
+            claim=claim,
+            spec=spec,
+            connection=connection,
+            strays_of=dated_days(read_today(deployment)) if is_strays else None,
+        )
         with deployment.warehouse.lock_chunk(connection, work.lock_name) as is_ours:
             if not is_ours:
                 raise _busy(chunk)

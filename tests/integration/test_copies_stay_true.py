@@ -8,7 +8,7 @@ import pytest
 from support.replica import DAY, NEXT_DAY, Replica
 from support.specs import LINES, SALES, VERSIONED, spec_text
 
-from replica_worker.model.chunks import ChunkState
+from replica_worker.model.chunks import STRAYS, ChunkState
 from replica_worker.model.days import DayRange
 from replica_worker.usecases import replicate
 from replica_worker.usecases.verify import verify_range
@@ -90,20 +90,33 @@ def test_target_that_is_wider_than_the_spec_is_taken(replica) -> None:
     assert replica.load("SALES").returned is ChunkState.MERGED
 
 
-def test_row_that_lost_its_day_leaves_the_copy_and_comes_back_with_one(replica) -> None:
-    replica.at_source('UPDATE "COM_5013"."SALES" SET "DAY" = NULL WHERE "ID" = 4')
-    assert replica.check("SALES").counts == (0, 0, 1)
-    replica.at_source('UPDATE "COM_5013"."SALES" SET "DAY" = %s WHERE "ID" = 4', NEXT_DAY)
-    assert replica.check("SALES", NEXT_DAY).counts == (1, 0, 0)
-    assert replica.target_rows("SALES") == replica.source_rows("SALES")
+STRAY_DAYS = [None, "1899-12-31", "1969-12-31", "2999-12-31"]
+
+
+@pytest.mark.parametrize("stray", STRAY_DAYS)
+@pytest.mark.parametrize("work", ["load", "check"])
+def test_strays_are_copied_changed_deleted_and_come_back_with_a_day(replica, work, stray) -> None:
+    def bring(day, counts) -> None:
+        assert getattr(replica, work)("SALES", day).counts == counts
+        assert replica.target_rows("SALES") == replica.source_rows("SALES")
+
+    replica.insert("SALES", (90, stray, 1, "stray"), (91, stray, 1, "stray"))
+    bring(STRAYS, (2, 0, 0))
+    replica.at_source('UPDATE "COM_5013"."SALES" SET "NOTE" = NULL WHERE "ID" = 90')
+    bring(STRAYS, (0, 1, 0))
+    replica.at_source('UPDATE "COM_5013"."SALES" SET "DAY" = %s WHERE "ID" = 90', NEXT_DAY)
+    bring(STRAYS, (0, 1, 0))
+    replica.at_source('DELETE FROM "COM_5013"."SALES" WHERE "ID" = 91')
+    bring(STRAYS, (0, 0, 1))
+    bring(STRAYS, (0, 0, 0))
 
 
 def test_verify_finds_rows_of_no_day_in_the_warehouse(replica) -> None:
     replica.at_target('UPDATE dbo."SALES" SET "DAY" = NULL WHERE "ID" = 4')
     proofs = list(verify_range(replica.deployment, tables=[], days=BOTH_DAYS))
-    (dateless,) = [proof for proof in proofs if proof.dateless]
-    assert not dateless.is_equal
-    assert [difference.key for difference in dateless.differences] == ['{"ID": "4"}']
+    (strays,) = [proof for proof in proofs if proof.is_strays]
+    assert not strays.is_equal
+    assert [difference.key for difference in strays.differences] == ['{"ID": "4"}']
 
 
 def test_verify_finds_children_without_a_parent_in_the_warehouse(make_replica) -> None:

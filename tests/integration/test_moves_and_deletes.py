@@ -9,7 +9,7 @@ import pytest
 from support.replica import DAY, NEXT_DAY, Replica
 from support.specs import ITEMS, SALES, spec_text
 
-from replica_worker.model.chunks import ChunkState
+from replica_worker.model.chunks import STRAYS, ChunkState
 from replica_worker.model.counts import DeleteGuard
 from replica_worker.model.digests import Verdict
 
@@ -34,12 +34,13 @@ def test_row_that_left_the_day_is_moved_not_deleted(replica: Replica) -> None:
     assert replica.target_rows("SALES") == replica.source_rows("SALES")
 
 
-def test_row_that_has_no_day_any_more_leaves_the_copy(replica: Replica) -> None:
-    """No chunk stands for rows without a day, so the copy holds none of them."""
-    replica.at_source(MOVE, None)
+@pytest.mark.parametrize("no_day", [None, "1899-12-31", "2999-01-01"])
+def test_row_that_lost_its_day_moves_to_the_strays(replica: Replica, no_day: str | None) -> None:
+    replica.at_source(MOVE, no_day)
     outcome = replica.load("SALES", DAY)
-    assert (outcome.counts, outcome.row.rows_moved) == ((0, 0, 1), 0)
-    assert replica.target_rows("SALES") == replica.source_rows("SALES", '"DAY" IS NOT NULL')
+    assert (outcome.counts, outcome.row.rows_moved) == ((0, 1, 0), 1)
+    assert replica.target_rows("SALES") == replica.source_rows("SALES")
+    assert replica.check("SALES", STRAYS).row.verdict == Verdict.MATCH
 
 
 def test_row_that_came_from_another_day_is_moved_once(replica: Replica) -> None:
@@ -66,8 +67,8 @@ def test_moves_to_several_days_and_deletes_are_told_apart(replica: Replica) -> N
     replica.at_source('UPDATE "COM_5013"."SALES" SET "DAY" = NULL WHERE "ID" = 2')
     replica.at_source('DELETE FROM "COM_5013"."SALES" WHERE "ID" = 3')
     outcome = replica.load("SALES", DAY)
-    assert (outcome.counts, outcome.row.rows_moved) == ((0, 1, 2), 1)
-    assert replica.target_rows("SALES") == replica.source_rows("SALES", '"DAY" IS NOT NULL')
+    assert (outcome.counts, outcome.row.rows_moved) == ((0, 2, 1), 2)
+    assert replica.target_rows("SALES") == replica.source_rows("SALES")
 
 
 def test_rows_of_other_days_are_never_deleted(replica: Replica) -> None:

@@ -10,7 +10,7 @@ from support.replica import DAY, NEXT_DAY, Replica
 from support.specs import ITEMS, LINES, SALES, spec_text
 
 from replica_worker.errors import RunNotFoundError
-from replica_worker.model.chunks import Action, ChunkId, ChunkState, RunKind, RunStatus
+from replica_worker.model.chunks import STRAYS, Action, ChunkId, ChunkState, RunKind, RunStatus
 from replica_worker.model.days import DayRange
 from replica_worker.model.digests import Verdict
 from replica_worker.usecases.runs import begin_run, feed_run, finalize_run, plan_run, sweep
@@ -74,8 +74,8 @@ def test_backfill_loads_parents_before_children_and_closes_once(replica: Replica
     assert run is not None
     assert (run.status, run.chunks, run.chunks_done, run.chunks_failed) == (
         RunStatus.SUCCEEDED,
-        5,
-        5,
+        7,
+        7,
         0,
     )
     assert (run.rows_extracted, run.rows_inserted, run.rows_updated, run.rows_deleted) == (
@@ -150,7 +150,7 @@ def test_run_with_a_failed_chunk_is_failed_with_its_reason(replica: Replica) -> 
     run_to_end(replica, run_id)
     run = finalize_run(replica.deployment, run_id, worker="w")
     assert run is not None
-    assert (run.status, run.chunks_done, run.chunks_failed) == (RunStatus.FAILED, 4, 1)
+    assert (run.status, run.chunks_done, run.chunks_failed) == (RunStatus.FAILED, 6, 1)
     assert "COM_5013.ITEMS" in (run.error or "")
     assert replica.target_rows("SALES") == replica.source_rows("SALES")
 
@@ -159,14 +159,14 @@ def test_run_id_that_is_taken_begins_nothing(replica: Replica) -> None:
     assert begin(replica, RunKind.NIGHTLY, "nightly-2026-03-15") == "nightly-2026-03-15"
     assert begin(replica, RunKind.NIGHTLY, "nightly-2026-03-15") is None
     assert len(history(replica)) == 1
-    assert len(replica.deployment.ledger.chunks.of_run("nightly-2026-03-15")) == 5
+    assert len(replica.deployment.ledger.chunks.of_run("nightly-2026-03-15")) == 7
 
 
 def test_begin_is_all_or_nothing_among_many_at_once(replica: Replica) -> None:
     with ThreadPoolExecutor(4) as pool:
         begun = list(pool.map(lambda _: begin(replica, RunKind.NIGHTLY, "same"), range(4)))
     assert sorted(begun, key=str) == [None, None, None, "same"]
-    assert len(replica.deployment.ledger.chunks.of_run("same")) == 5
+    assert len(replica.deployment.ledger.chunks.of_run("same")) == 7
 
 
 def test_missing_only_backfill_leaves_out_what_was_loaded(replica: Replica) -> None:
@@ -181,6 +181,8 @@ def test_missing_only_backfill_leaves_out_what_was_loaded(replica: Replica) -> N
         ("LINES", DAY),
         ("LINES", NEXT_DAY),
         ("ITEMS", NEXT_DAY),
+        ("SALES", STRAYS),
+        ("LINES", STRAYS),
     }
 
 

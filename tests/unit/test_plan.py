@@ -6,7 +6,7 @@ from datetime import date
 
 from support.specs import ITEMS, LINES, SALES, STAFF, spec_text
 
-from replica_worker.model.chunks import Action, Plan, RunKind
+from replica_worker.model.chunks import STRAYS, Action, Plan, RunKind
 from replica_worker.model.days import DayRange
 from replica_worker.model.plan import plan_backfill, plan_check_fixes, plan_nightly
 from replica_worker.model.specs import parse_specs
@@ -26,14 +26,24 @@ def test_backfill_loads_every_day_with_the_last_and_each_whole_table_once() -> N
     assert sorted(chunks_of(plan)) == sorted(
         [(table, day, "load") for table in ("SALES", "LINES") for day in (FIRST, SECOND, THIRD)]
         + [("ITEMS", THIRD, "load"), ("STAFF", THIRD, "load")]
+        + [(table, STRAYS, "load") for table in ("SALES", "LINES")]
     )
     assert plan.tables == ("LINES", "SALES", "ITEMS", "STAFF")
 
 
-def test_backfill_of_one_day_is_one_chunk_a_table() -> None:
+def test_backfill_of_one_day_is_one_chunk_a_table_beside_the_strays() -> None:
     plan = plan_backfill(tables=TABLES, days=DayRange.one(FIRST))
-    assert {chunk.day for chunk in plan.chunks} == {FIRST}
-    assert len(plan.chunks) == 4
+    assert [chunk.table for chunk in plan.chunks if chunk.day == FIRST] == [
+        "SALES", "ITEMS", "STAFF", "LINES"
+    ]  # fmt: skip
+    assert {chunk.table for chunk in plan.chunks if chunk.day == STRAYS} == {"SALES", "LINES"}
+    assert len(plan.chunks) == 6
+
+
+def test_tables_of_which_nothing_is_missing_are_left_alone() -> None:
+    loaded = {(table.name, FIRST) for table in TABLES}
+    days = DayRange.one(FIRST)
+    assert plan_backfill(tables=TABLES, days=days, already_loaded=loaded).chunks == ()
 
 
 def test_backfill_of_what_is_missing_leaves_out_what_is_loaded() -> None:
@@ -48,7 +58,7 @@ def test_nightly_loads_its_day_and_checks_the_day_before() -> None:
     assert (plan.kind, plan.first_day, plan.last_day) == (RunKind.NIGHTLY, FIRST, SECOND)
     assert sorted(chunks_of(plan)) == sorted(
         [(table, SECOND, "load") for table in ("SALES", "LINES", "ITEMS", "STAFF")]
-        + [(table, FIRST, "check") for table in ("SALES", "LINES")]
+        + [(table, day, "check") for table in ("SALES", "LINES") for day in (FIRST, STRAYS)]
     )
 
 
@@ -62,7 +72,8 @@ def test_check_fixes_checks_one_day_and_the_whole_of_other_tables() -> None:
     plan = plan_check_fixes(tables=TABLES, day=FIRST)
     assert (plan.kind, plan.first_day, plan.last_day) == (RunKind.CHECK_FIXES, FIRST, FIRST)
     assert sorted(chunks_of(plan)) == sorted(
-        (table, FIRST, "check") for table in ("SALES", "LINES", "ITEMS", "STAFF")
+        [(table, FIRST, "check") for table in ("SALES", "LINES", "ITEMS", "STAFF")]
+        + [(table, STRAYS, "check") for table in ("SALES", "LINES")]
     )
 
 

@@ -16,11 +16,12 @@ from zoneinfo import ZoneInfo
 
 from psycopg import sql
 
-from replica_worker.engines.interface import STAGING_SCHEMA, StagedChunk
+from replica_worker.engines.interface import STAGING_SCHEMA, KeyList, StagedChunk
 from replica_worker.engines.postgresql.statements import (
     KEYS_PER_LIST,
     column_of,
     key_as_json,
+    keys_in,
     rows_of,
 )
 from replica_worker.engines.postgresql.types import strategy_for
@@ -133,6 +134,50 @@ def insert_all(chunk: StagedChunk) -> sql.Composable:
     )
 
 
+def delete_listed(chunk: StagedChunk, zone: ZoneInfo, gone: KeyList) -> sql.Composable:
+    """Delete the target's rows of the chunk whose keys are listed and that are not staged."""
+    return sql.SQL(
+        """
+        DELETE FROM {target} d
+         WHERE EXISTS (SELECT 1 {rows}
+                          AND {listed}
+                          AND NOT EXISTS ({staged})
+                          AND {same_row})
+        """
+    ).format(
+        target=_target(chunk.table),
+        rows=_target_rows(chunk, zone),
+        listed=keys_in(chunk.table, gone.json),
+        staged=_staged_twin(chunk),
+        same_row=_and.join(
+            sql.SQL("{} = {}").format(column_of("t", name), column_of("d", name))
+            for name in chunk.table.key
+        ),
+    )
+
+
+def list_replaced_keys(chunk: StagedChunk) -> sql.Composable:
+    """Keys of the target's rows that differ from their staged twins, in JSON lists."""
+    return sql.SQL(
+        """
+        SELECT jsonb_agg(key)::text, count(*)
+          FROM (SELECT {key} AS key,
+                       row_number() OVER () / {size} AS list
+                  FROM {staging} s
+                  JOIN {target} t ON {on}
+                 WHERE {differs}) AS replaced
+         GROUP BY list
+        """
+    ).format(
+        key=key_as_json(chunk.table),
+        size=sql.Literal(KEYS_PER_LIST),
+        staging=sql.Identifier(STAGING_SCHEMA, chunk.staging),
+        target=_target(chunk.table),
+        on=_on_key(chunk.table),
+        differs=_differs(chunk.table) if chunk.table.other_columns else sql.SQL("FALSE"),
+    )
+
+
 def count_present(chunk: StagedChunk, zone: ZoneInfo) -> sql.Composable:
     """How many rows the target has of the chunk."""
     return sql.SQL("SELECT count(*) {}").format(_target_rows(chunk, zone))
@@ -229,7 +274,7 @@ def _target(table: TableSpec) -> sql.Composable:
 
 
 def _target_rows(chunk: StagedChunk, zone: ZoneInfo) -> sql.Composable:
-    return rows_of(chunk.target_rows, zone, with_orphans=True)
+    return rows_of(chunk.target_rows, zone)
 
 
 def _staged_twin(chunk: StagedChunk) -> sql.Composable:

@@ -73,15 +73,10 @@ def find_columns(schema: str, table: str) -> sql.Composable:
 # ---------------------------------------------------------------- which rows
 
 
-def rows_of(
-    selection: RowSelection, zone: ZoneInfo, *, with_orphans: bool = False
-) -> sql.Composable:
-    """FROM and WHERE: the selected rows of a table, under the alias `t`.
-
-    `with_orphans` adds those rows of a child table whose parent is missing, as no day is theirs.
-    """
+def rows_of(selection: RowSelection, zone: ZoneInfo) -> sql.Composable:
+    """FROM and WHERE: the selected rows of a table, under the alias `t`."""
     conditions: list[sql.Composable] = []
-    ways = _ways_in(selection, zone, with_orphans=with_orphans)
+    ways = _ways_in(selection, zone)
     if ways:
         conditions.append(sql.SQL("({})").format(_or.join(ways)))
     if selection.changed_since is not None and selection.table.rowversion:
@@ -92,18 +87,16 @@ def rows_of(
         )
     return sql.SQL("FROM {source} t{parent}\n WHERE {conditions}").format(
         source=sql.Identifier(selection.schema_name, selection.table_name),
-        parent=join_parent(selection, outer=with_orphans or selection.dateless or not ways),
+        parent=join_parent(selection, outer=selection.dateless or not ways),
         conditions=_and.join(conditions) if conditions else _true,
     )
 
 
-def _ways_in(
-    selection: RowSelection, zone: ZoneInfo, *, with_orphans: bool
-) -> list[sql.Composable]:
+def _ways_in(selection: RowSelection, zone: ZoneInfo) -> list[sql.Composable]:
     """The conditions by day of which a row must fulfil one; none if all rows are meant."""
     ways: list[sql.Composable] = []
     if selection.days is not None:
-        ways.append(_day_condition(selection, selection.days, zone, with_orphans=with_orphans))
+        ways.append(_day_condition(selection, selection.days, zone))
     if selection.outside is not None:
         column, quoted = _day_of(selection.table)
         first, end = (
@@ -142,16 +135,10 @@ def _day_of(table: TableSpec) -> tuple[ColumnSpec, sql.Composable]:
     return table.column(table.day_column), column_of("t", table.day_column)
 
 
-def _day_condition(
-    selection: RowSelection, days: DayRange, zone: ZoneInfo, *, with_orphans: bool
-) -> sql.Composable:
+def _day_condition(selection: RowSelection, days: DayRange, zone: ZoneInfo) -> sql.Composable:
     column, quoted = _day_of(selection.table)
     first, end = (_day_literal(column, day, zone) for day in (days.first, days.end))
-    within = sql.SQL("{c} >= {first} AND {c} < {end}").format(c=quoted, first=first, end=end)
-    if not with_orphans or selection.table.day_from is None:
-        return within
-    parent_key = column_of("p", selection.table.day_from.on[0][1])
-    return sql.SQL("({} OR {} IS NULL)").format(within, parent_key)
+    return sql.SQL("{c} >= {first} AND {c} < {end}").format(c=quoted, first=first, end=end)
 
 
 def _day_literal(column: ColumnSpec, day: date, zone: ZoneInfo) -> sql.Composable:
@@ -215,18 +202,34 @@ def select_rows_by_key(
         dated=_true if selection.dateless else sql.SQL("{} IS NOT NULL").format(day),
         day_field=sql.Identifier(DAY_FIELD),
         keys=sql.Literal(keys),
-        members=_comma.join(
-            sql.SQL("{} text").format(sql.Identifier(f"k{index}"))
-            for index in range(len(table.key))
-        ),
+        members=_key_members(table),
         source=sql.Identifier(selection.schema_name, selection.table_name),
-        on=_and.join(
-            sql.SQL("{} = {}").format(
-                column_of("t", column.name), _key_from_text(column, column_of("k", f"k{index}"))
-            )
-            for index, column in enumerate(table.key_columns)
-        ),
+        on=_on_listed_key(table),
         parent=join_parent(selection, outer=True),
+    )
+
+
+def keys_in(table: TableSpec, keys: str) -> sql.Composable:
+    """The row `t` has one of the listed keys."""
+    return sql.SQL(
+        """EXISTS (SELECT 1
+                FROM jsonb_to_recordset({keys}::jsonb) AS k({members})
+               WHERE {on})"""
+    ).format(keys=sql.Literal(keys), members=_key_members(table), on=_on_listed_key(table))
+
+
+def _key_members(table: TableSpec) -> sql.Composable:
+    return _comma.join(
+        sql.SQL("{} text").format(sql.Identifier(f"k{index}")) for index in range(len(table.key))
+    )
+
+
+def _on_listed_key(table: TableSpec) -> sql.Composable:
+    return _and.join(
+        sql.SQL("{} = {}").format(
+            column_of("t", column.name), _key_from_text(column, column_of("k", f"k{index}"))
+        )
+        for index, column in enumerate(table.key_columns)
     )
 
 

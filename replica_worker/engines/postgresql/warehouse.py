@@ -88,6 +88,12 @@ class PostgresWarehouse:
         rows = self._fetch(connection, statement, "list surplus rows")
         return [KeyList(json=str(json), count=int(count)) for json, count in rows]
 
+    def replaced_keys(self, connection: sa.Connection, chunk: StagedChunk) -> list[KeyList]:
+        """Keys of the target's rows, on any day, that differ from their staged twins."""
+        statement = merges.list_replaced_keys(chunk)
+        rows = self._fetch(connection, statement, "list replaced rows")
+        return [KeyList(json=str(json), count=int(count)) for json, count in rows]
+
     def require_table(self, connection: sa.Connection, table: TableSpec) -> bool:
         """Whether the target is there; SchemaMismatchError if it cannot hold what the spec says."""
         statement = statements.find_columns(table.target_schema, table.target_name)
@@ -113,9 +119,13 @@ class PostgresWarehouse:
     ) -> MergeCounts:
         """Make the target's rows of the chunk equal the staged ones."""
         operation = f"merge into table {chunk.table.target_name}"
-        if not chunk.is_complete:
-            return self._merge_by_key(connection, chunk, operation)
         zone = self._options.zone
+        if not chunk.is_complete:
+            deleted = sum(
+                self._run(connection, merges.delete_listed(chunk, zone, gone), operation)
+                for gone in chunk.gone
+            )
+            return MergeCounts(deleted=deleted) + self._merge_by_key(connection, chunk, operation)
         new, changed, matched, surplus = map(
             int, self._fetch(connection, merges.compare_staged(chunk, zone), operation)[0]
         )

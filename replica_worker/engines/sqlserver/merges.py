@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
-from replica_worker.engines.interface import STAGING_SCHEMA, StagedChunk
+from replica_worker.engines.interface import STAGING_SCHEMA, KeyList, StagedChunk
 from replica_worker.engines.sqlserver.fragments import (
     Fragment,
     column_of,
@@ -22,6 +22,7 @@ from replica_worker.engines.sqlserver.statements import (
     KEYS_PER_LIST,
     join_parent,
     key_as_json,
+    keys_in,
     outside_days,
     rows_of,
 )
@@ -125,12 +126,31 @@ def list_surplus_keys(chunk: StagedChunk, zone: ZoneInfo) -> Fragment:
     )
 
 
-def _surplus_rows(chunk: StagedChunk, zone: ZoneInfo) -> Fragment:
-    return rows_of(
-        chunk.target_rows,
-        zone,
-        with_orphans=True,
-        also=[compose("NOT EXISTS ({staged})", staged=_staged_twin(chunk))],
+def _surplus_rows(chunk: StagedChunk, zone: ZoneInfo, gone: KeyList | None = None) -> Fragment:
+    also = [keys_in(chunk.table, gone.json)] if gone is not None else []
+    also.append(compose("NOT EXISTS ({staged})", staged=_staged_twin(chunk)))
+    return rows_of(chunk.target_rows, zone, also=also)
+
+
+def list_replaced_keys(chunk: StagedChunk) -> Fragment:
+    """Keys of the target's rows that differ from their staged twins, in JSON lists."""
+    return compose(
+        """
+        SELECT CONCAT(N'[', STRING_AGG(CAST(replaced.[key] AS nvarchar(max)), N','), N']') AS keys,
+               COUNT_BIG(*) AS size
+          FROM (SELECT {key} AS [key],
+                       (ROW_NUMBER() OVER (ORDER BY (SELECT NULL)) - 1) / {size} AS list
+                  FROM {staging} AS s
+                  JOIN {target} AS t ON {on}
+                 WHERE {differs}) AS replaced
+         GROUP BY replaced.list
+        """,
+        key=key_as_json(chunk.table),
+        size=KEYS_PER_LIST,
+        staging=quote(STAGING_SCHEMA, chunk.staging),
+        target=_name(chunk.table),
+        on=_on_key(chunk.table),
+        differs=_differs(chunk.table) if chunk.table.other_columns else Fragment("1 = 0"),
     )
 
 
@@ -154,17 +174,18 @@ def count_elsewhere(chunk: StagedChunk, zone: ZoneInfo) -> Fragment:
 
 def count_present(chunk: StagedChunk, zone: ZoneInfo) -> Fragment:
     """How many rows the target has of the chunk."""
-    return compose(
-        "SELECT COUNT_BIG(*) {rows}", rows=rows_of(chunk.target_rows, zone, with_orphans=True)
-    )
+    return compose("SELECT COUNT_BIG(*) {rows}", rows=rows_of(chunk.target_rows, zone))
 
 
 # ---------------------------------------------------------------- changing the target
 
 
-def delete_surplus(chunk: StagedChunk, zone: ZoneInfo) -> Fragment:
-    """Delete the target's rows of the chunk that are not staged, and nothing of other days."""
-    return compose("DELETE t\n  {rows}", rows=_surplus_rows(chunk, zone))
+def delete_surplus(chunk: StagedChunk, zone: ZoneInfo, gone: KeyList | None = None) -> Fragment:
+    """Delete the target's rows of the chunk that are not staged, and nothing of other days.
+
+    With `gone`, only those of them whose keys are listed.
+    """
+    return compose("DELETE t\n  {rows}", rows=_surplus_rows(chunk, zone, gone))
 
 
 def count_new(chunk: StagedChunk) -> Fragment:

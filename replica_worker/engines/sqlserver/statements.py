@@ -52,19 +52,10 @@ FIND_COLUMNS = Fragment(
 # ---------------------------------------------------------------- which rows
 
 
-def rows_of(
-    selection: RowSelection,
-    zone: ZoneInfo,
-    *,
-    with_orphans: bool = False,
-    also: Iterable[Fragment] = (),
-) -> Fragment:
-    """FROM and WHERE: the selected rows of a table, under the alias `t`.
-
-    `with_orphans` adds those rows of a child table whose parent is missing, as no day is theirs.
-    """
+def rows_of(selection: RowSelection, zone: ZoneInfo, *, also: Iterable[Fragment] = ()) -> Fragment:
+    """FROM and WHERE: the selected rows of a table, under the alias `t`."""
     conditions: list[Fragment] = []
-    ways = _ways_in(selection, zone, with_orphans=with_orphans)
+    ways = _ways_in(selection, zone)
     if ways:
         conditions.append(compose("({ways})", ways=join("\n    OR ", ways)))
     if selection.changed_since is not None and selection.table.rowversion:
@@ -79,16 +70,16 @@ def rows_of(
     return compose(
         "FROM {source} AS t{parent}\n WHERE {conditions}",
         source=quote(selection.schema_name, selection.table_name),
-        parent=join_parent(selection, outer=with_orphans or selection.dateless or not ways),
+        parent=join_parent(selection, outer=selection.dateless or not ways),
         conditions=join("\n   AND ", conditions) if conditions else Fragment("1 = 1"),
     )
 
 
-def _ways_in(selection: RowSelection, zone: ZoneInfo, *, with_orphans: bool) -> list[Fragment]:
+def _ways_in(selection: RowSelection, zone: ZoneInfo) -> list[Fragment]:
     """The conditions by day of which a row must fulfil one; none if all rows are meant."""
     ways: list[Fragment] = []
     if selection.days is not None:
-        ways.append(_day_condition(selection, selection.days, zone, with_orphans=with_orphans))
+        ways.append(_day_condition(selection, selection.days, zone))
     if selection.outside is not None:
         column, quoted = _day_of(selection.table)
         ways.append(
@@ -144,21 +135,15 @@ def _day_of(table: TableSpec) -> tuple[ColumnSpec, Fragment]:
     return table.column(table.day_column), column_of("t", table.day_column)
 
 
-def _day_condition(
-    selection: RowSelection, days: DayRange, zone: ZoneInfo, *, with_orphans: bool
-) -> Fragment:
+def _day_condition(selection: RowSelection, days: DayRange, zone: ZoneInfo) -> Fragment:
     column, quoted = _day_of(selection.table)
     first, end = (_midnight(column, day, zone) for day in (days.first, days.end))
-    within = compose("{c} >= {first} AND {c} < {end}", c=quoted, first=first, end=end)
-    if not with_orphans or selection.table.day_from is None:
-        return within
-    parent_key = column_of("p", selection.table.day_from.on[0][1])
-    return compose("({within} OR {key} IS NULL)", within=within, key=parent_key)
+    return compose("{c} >= {first} AND {c} < {end}", c=quoted, first=first, end=end)
 
 
 def outside_days(selection: RowSelection, zone: ZoneInfo) -> Fragment:
     """The row is not one of those that the selection chooses by day; NULL counts as not."""
-    ways = _ways_in(selection, zone, with_orphans=False)
+    ways = _ways_in(selection, zone)
     if not ways:
         return Fragment("1 = 0")
     return compose("CASE WHEN {ways} THEN 0 ELSE 1 END = 1", ways=join("\n    OR ", ways))
@@ -260,20 +245,36 @@ def select_rows_by_key(selection: RowSelection, keys: str, zone: ZoneInfo) -> Fr
         dated=Fragment("1 = 1") if selection.dateless else compose("{day} IS NOT NULL", day=day),
         day_field=quote(DAY_FIELD),
         keys=value(keys, "nvarchar(max)"),
-        members=join(
-            ", ", (Fragment(f"k{index} nvarchar(4000)") for index in range(len(table.key)))
-        ),
+        members=_key_members(table),
         source=quote(selection.schema_name, selection.table_name),
-        on=join(
-            " AND ",
-            (
-                _same_key(
-                    column, column_of("t", column.name), Fragment(f"k.k{index}"), selection.side
-                )
-                for index, column in enumerate(table.key_columns)
-            ),
-        ),
+        on=_on_listed_key(table, selection.side),
         parent=join_parent(selection, outer=True),
+    )
+
+
+def keys_in(table: TableSpec, keys: str) -> Fragment:
+    """The target's row `t` has one of the listed keys."""
+    return compose(
+        """EXISTS (SELECT 1
+                FROM OPENJSON({keys}) WITH ({members}) AS k
+               WHERE {on})""",
+        keys=value(keys, "nvarchar(max)"),
+        members=_key_members(table),
+        on=_on_listed_key(table, Side.WAREHOUSE),
+    )
+
+
+def _key_members(table: TableSpec) -> Fragment:
+    return join(", ", (Fragment(f"k{index} nvarchar(4000)") for index in range(len(table.key))))
+
+
+def _on_listed_key(table: TableSpec, side: Side) -> Fragment:
+    return join(
+        " AND ",
+        (
+            _same_key(column, column_of("t", column.name), Fragment(f"k.k{index}"), side)
+            for index, column in enumerate(table.key_columns)
+        ),
     )
 
 

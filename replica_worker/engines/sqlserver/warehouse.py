@@ -89,6 +89,11 @@ class SqlServerWarehouse:
         rows = fetch_rows(connection, statement, "list surplus rows")
         return [KeyList(json=str(json), count=int(count)) for json, count in rows]
 
+    def replaced_keys(self, connection: sa.Connection, chunk: StagedChunk) -> list[KeyList]:
+        """Keys of the target's rows, on any day, that differ from their staged twins."""
+        rows = fetch_rows(connection, merges.list_replaced_keys(chunk), "list replaced rows")
+        return [KeyList(json=str(json), count=int(count)) for json, count in rows]
+
     def count_present(self, connection: sa.Connection, chunk: StagedChunk) -> int:
         """Number of rows the target has of the chunk."""
         statement = merges.count_present(chunk, self._options.zone)
@@ -102,10 +107,10 @@ class SqlServerWarehouse:
         mark_transaction(connection)
         if not may_move and self._count_elsewhere(connection, chunk):
             raise rows_elsewhere(chunk.table)
-        deleted = 0
-        if chunk.is_complete:
-            delete = merges.delete_surplus(chunk, self._options.zone)
-            deleted = run(connection, delete, operation)
+        deleted = sum(
+            run(connection, merges.delete_surplus(chunk, self._options.zone, gone), operation)
+            for gone in ([None] if chunk.is_complete else chunk.gone)
+        )
         inserted, updated = self._merge_staged(connection, chunk, operation)
         unequal = int(fetch_value(connection, merges.count_unequal(chunk), operation))
         if unequal:

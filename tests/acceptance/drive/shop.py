@@ -82,6 +82,7 @@ TABLES = {
     "ITEMS": "ITEMS",
 }
 CHUNKS_A_DAY = 3  # the daily tables; ITEMS is one more chunk of a run
+STRAYS = "1900-01-01"  # stands for the rows of a daily table that have no day
 
 _SOURCE_TABLES = """
     CREATE SCHEMA "COM_5013";
