@@ -7,9 +7,12 @@ limit on everything.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, cast
 from urllib.parse import quote, urlencode
 
+import adbc_driver_manager
+import adbc_driver_postgresql
 import adbc_driver_postgresql.dbapi as adbc
 import psycopg
 import sqlalchemy as sa
@@ -74,9 +77,23 @@ def libpq_uri(options: ConnectionOptions) -> str:
     return f"postgresql://{login}{host}{port}/{quote(url.database or '', safe='')}?{query}"
 
 
+class _KeptDatabase(adbc_driver_manager.AdbcDatabase):
+    """What the driver reads of a server's types; it holds no connection, so it is never closed."""
+
+    def close(self) -> None:
+        """Stay usable when a connection over it is closed."""
+
+
+@lru_cache(maxsize=8)
+def _database_of(uri: str) -> _KeptDatabase:
+    """To read the types takes a connection of its own and far longer than to connect."""
+    return _KeptDatabase(driver=adbc_driver_postgresql._driver_path(), uri=uri)
+
+
 def open_adbc(options: ConnectionOptions) -> Any:
     """A DBAPI connection that gives Arrow."""
-    return adbc.connect(libpq_uri(options))
+    database = _database_of(libpq_uri(options))
+    return adbc.Connection(database, adbc_driver_manager.AdbcConnection(database))
 
 
 def make_sqlalchemy_engine(options: ConnectionOptions) -> sa.Engine:
