@@ -140,6 +140,10 @@ class ArchiveError(ReplicaError):
     """A Parquet file or manifest could not be written, or is not what it should be."""
 
 
+class ArchiveDamageError(ArchiveError):
+    """A file of the archive is gone or is not what it was when it was written."""
+
+
 class MergeError(ReplicaError):
     """Staged rows could not be made the target's rows; the target is unchanged."""
 

@@ -10,18 +10,19 @@ import hashlib
 import io
 import json
 import secrets
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from replica_worker import __version__
 from replica_worker.archive.stores import Store, storage_errors
-from replica_worker.errors import ArchiveError
+from replica_worker.errors import ArchiveDamageError, ArchiveError
 from replica_worker.model.digests import Digest
 from replica_worker.model.manifest import (
     ExtractKind,
@@ -34,6 +35,8 @@ from replica_worker.model.specs import TableSpec
 _ROW_GROUP_BYTES = 32 * 1024 * 1024
 _READ_ROWS = 16_384
 _HASH_BLOCK = 1024 * 1024
+_MANIFEST = ".json"
+_UNMERGED = ".unmerged"  # in place of `.json`: an extract that was not merged
 
 
 def _file_name(name: str) -> str:
@@ -69,7 +72,7 @@ class ExtractName:
     @property
     def manifest(self) -> str:
         """The manifest's name in the archive."""
-        return f"{self.folder}/{self.stem}.json"
+        return f"{self.folder}/{self.stem}{_MANIFEST}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +83,7 @@ class ExtractOrder:
     spec: TableSpec
     kind: ExtractKind
     attempt: int
+    started_at: datetime  # UTC, by the warehouse's clock
     digest: Digest | None  # of the source, in the snapshot that the rows come from
 
 
@@ -95,13 +99,14 @@ class Archive:
         An earlier attempt's manifest is removed first, so that no manifest ever stands beside a
         file it does not describe.
         """
-        started = datetime.now(UTC)
+        started = time.monotonic()
         with storage_errors(f"write {order.name.parquet}"):
             self._store.remove(order.name.manifest)
             with self._store.create(order.name.parquet) as file:
                 sink = _HashingSink(file)
                 rows = _write_parquet(sink, order.spec.arrow_schema, batches)
-            manifest = _describe(order, rows=rows, sink=sink, started=started)
+            seconds = time.monotonic() - started
+            manifest = _describe(order, rows=rows, sink=sink, seconds=seconds)
             with self._store.create(order.name.manifest) as file:
                 text = json.dumps(manifest.model_dump(mode="json"), indent=1, ensure_ascii=False)
                 file.write(text.encode())
@@ -125,9 +130,36 @@ class Archive:
         with storage_errors(f"read {name.manifest}"), self._store.open(name.manifest) as file:
             content = file.read()
         try:
-            return Manifest.model_validate_json(content)
+            manifest = Manifest.model_validate_json(content)
         except ValueError:
             raise _broken(name, "its manifest is not one that this product wrote") from None
+        named = (manifest.table, manifest.day, manifest.run_id, manifest.file)
+        if named != (name.table, name.day, name.run_id, f"{name.stem}.parquet"):
+            raise _broken(name, "its manifest is another file's")
+        return manifest
+
+    def set_aside(self, name: ExtractName) -> None:
+        """Let the extract count for nothing, as it was not merged; its files stay for people."""
+        with storage_errors(f"set {name.manifest} aside"):
+            self._store.rename(name.manifest, f"{name.folder}/{name.stem}{_UNMERGED}")
+
+    def days(self, table: str) -> list[date]:
+        """Days of which the archive may hold extracts of the table, in order."""
+        with storage_errors(f"list the extracts of table {table}"):
+            folders = self._store.names(_file_name(table))
+        return sorted(day for day in map(_day_named, folders) if day)
+
+    def extracts(self, table: str, day: date) -> list[tuple[ExtractName, Manifest]]:
+        """What the archive holds of the table under that day; set-aside extracts are left out."""
+        folder = ExtractName(table=table, day=day, run_id="").folder
+        with storage_errors(f"list {folder}"):
+            files = self._store.names(folder)
+        names = [
+            _extract_named(table, day, file.removesuffix(_MANIFEST))
+            for file in files
+            if file.endswith(_MANIFEST) and not file.startswith(".")
+        ]
+        return [(name, self.read_manifest(name)) for name in names]
 
     def try_out(self) -> int | None:
         """Write a small file, read it back, remove it; the bytes left, where they are known.
@@ -208,7 +240,7 @@ def _row_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
         yield pa.Table.from_batches(gathered)
 
 
-def _describe(order: ExtractOrder, *, rows: int, sink: _HashingSink, started: datetime) -> Manifest:
+def _describe(order: ExtractOrder, *, rows: int, sink: _HashingSink, seconds: float) -> Manifest:
     digest = order.digest
     return Manifest(
         product_version=__version__,
@@ -234,9 +266,21 @@ def _describe(order: ExtractOrder, *, rows: int, sink: _HashingSink, started: da
         digest=ManifestDigest(kind=digest.kind, rows=digest.rows, hash=digest.hash)
         if digest
         else None,
-        started_at=started,
-        finished_at=datetime.now(UTC),
+        started_at=order.started_at,
+        finished_at=order.started_at + timedelta(seconds=seconds),
     )
+
+
+def _day_named(folder: str) -> date | None:
+    try:
+        return date.fromisoformat(folder)
+    except ValueError:
+        return None  # somebody else's folder
+
+
+def _extract_named(table: str, day: date, stem: str) -> ExtractName:
+    run, _, part = stem.partition(".")  # a run's own dots are escaped
+    return ExtractName(table=table, day=day, run_id=unquote(run), part=part)
 
 
 def _sha256(file: Any) -> str:
@@ -246,8 +290,8 @@ def _sha256(file: Any) -> str:
     return digest.hexdigest()
 
 
-def _broken(name: ExtractName, cause: str) -> ArchiveError:
-    return ArchiveError(
+def _broken(name: ExtractName, cause: str) -> ArchiveDamageError:
+    return ArchiveDamageError(
         operation=f"read {name.parquet}",
         cause=cause,
         next_step="It is extracted again; if that repeats, check the disk",

@@ -11,7 +11,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -48,6 +48,14 @@ class Store(Protocol):
 
     def remove(self, name: str) -> None:
         """Remove a file if it is there."""
+        ...
+
+    def rename(self, name: str, new_name: str) -> None:
+        """Give a file another name in its folder, if it is there."""
+        ...
+
+    def names(self, folder: str) -> list[str]:
+        """Names of the files and folders in a folder, in order; none if it is not there."""
         ...
 
     def sweep_leftovers(self, *, older_than_seconds: float, now: float) -> int:
@@ -90,6 +98,18 @@ class FolderStore:
     def remove(self, name: str) -> None:
         """Remove a file if it is there."""
         (self.root / name).unlink(missing_ok=True)
+
+    def rename(self, name: str, new_name: str) -> None:
+        """Give a file another name, if it is there."""
+        with suppress(FileNotFoundError):
+            (self.root / name).rename(self.root / new_name)
+
+    def names(self, folder: str) -> list[str]:
+        """Names of the files and folders in a folder."""
+        try:
+            return sorted(os.listdir(self.root / folder))  # noqa: PTH208 - names are all we need
+        except FileNotFoundError:
+            return []
 
     def sweep_leftovers(self, *, older_than_seconds: float, now: float) -> int:
         """Remove temp files that no living writer can still be writing."""
@@ -137,6 +157,16 @@ class ObjectStore:
         """Remove an object if it is there."""
         if self._filesystem.get_file_info(self._path(name)).type != fs.FileType.NotFound:
             self._filesystem.delete_file(self._path(name))
+
+    def rename(self, name: str, new_name: str) -> None:
+        """Give an object another name, if it is there."""
+        if self._filesystem.get_file_info(self._path(name)).type != fs.FileType.NotFound:
+            self._filesystem.move(self._path(name), self._path(new_name))
+
+    def names(self, folder: str) -> list[str]:
+        """Names of the objects and folders in a folder."""
+        selector = fs.FileSelector(self._path(folder), allow_not_found=True)
+        return sorted(found.base_name for found in self._filesystem.get_file_info(selector))
 
     def sweep_leftovers(self, *, older_than_seconds: float, now: float) -> int:
         """Nothing to do: an upload that did not complete left no object."""

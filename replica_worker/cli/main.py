@@ -14,6 +14,7 @@ import click
 from replica_worker import __version__
 from replica_worker.cli.doctor import doctor
 from replica_worker.cli.look import history, status, verify
+from replica_worker.cli.recover import cancel, replay, retry
 from replica_worker.cli.schema import schema
 from replica_worker.cli.setup import migrate
 from replica_worker.cli.work import backfill, check_fixes, run
@@ -63,7 +64,20 @@ def demo(context: click.Context, sales_per_day: int, days: int, workers: int, se
     context.exit(tell_story(sales_per_day=sales_per_day, days=days, workers=workers, seed=seed))
 
 
-for command in (migrate, run, backfill, check_fixes, status, history, verify, doctor, schema):
+for command in (
+    migrate,
+    run,
+    backfill,
+    check_fixes,
+    retry,
+    cancel,
+    replay,
+    status,
+    history,
+    verify,
+    doctor,
+    schema,
+):
     replica.add_command(command)
 
 

@@ -28,6 +28,7 @@ _STATUS_STYLE = {
     RunStatus.SUCCEEDED: "green",
     RunStatus.FAILED: "red",
     RunStatus.RUNNING: "cyan",
+    RunStatus.CANCELLING: "yellow",
     RunStatus.CANCELLED: "yellow",
 }
 _MOST_ERRORS = 10
@@ -82,15 +83,22 @@ def status_view(run: Run, chunks: Sequence[ChunkRow]) -> RenderableType:
     for name, action in dict.fromkeys((row.chunk.table, row.action) for row in chunks):
         mine = [row for row in chunks if (row.chunk.table, row.action) == (name, action)]
         table.add_row(name, action, *_figures(mine), _outcome(mine))
-    troubles = [
-        Text.assemble((f"{row.state} ", "red"), row.error or "")
-        for row in chunks
-        if row.state.is_trouble
-    ]
+    troubles = [_trouble(row) for row in chunks if row.state.is_trouble]
     more = len(troubles) - _MOST_ERRORS
     if more > 0:
         troubles = [*troubles[:_MOST_ERRORS], Text(f"… and {more} more")]
     return Group(head, table, *troubles)
+
+
+def print_troubles(chunks: Sequence[ChunkRow]) -> None:
+    """Chunks that ended in trouble, and why, a line each."""
+    console.print(f"{len(chunks)} chunks to be done again")
+    for row in chunks:
+        console.print(_trouble(row))
+
+
+def _trouble(row: ChunkRow) -> Text:
+    return Text.assemble((f"{row.state} ", "red"), row.error or str(row.chunk))
 
 
 def _figures(rows: Sequence[ChunkRow]) -> list[str]:

@@ -92,11 +92,13 @@ def require_metadata_tables(deployment: Deployment) -> None:
         raise deployment.target.translate_error(error, operation="open the ledger") from None
 
 
-def require_inline_means(session: Session) -> None:
+def require_inline_means(session: Session, *, reads_source: bool = True) -> None:
     """ReplicaError, before a run is recorded, if this process could not do its work.
 
     Workers find out for themselves: they may reach what this machine cannot.
     """
+    if not reads_source:
+        return
     exports = session.deployment.exports
     if "://" not in exports:
         _require_writable(Path(exports).expanduser())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 import click
@@ -61,7 +63,7 @@ def run(
             check_fixes=not no_check_fixes,
         )
         options = RunOptions(allow_deletes=allow_deletes)
-        context.exit(_carry_out(session, plan, options, wait=wait, inline=inline))
+        context.exit(carry_out(session, plan, options, wait=wait, inline=inline))
 
 
 @click.command()
@@ -98,7 +100,7 @@ def backfill(
             click.echo("nothing to do: the ledger has every day of the range")
             return
         options = RunOptions(allow_deletes=allow_deletes)
-        context.exit(_carry_out(session, plan, options, wait=wait, inline=inline))
+        context.exit(carry_out(session, plan, options, wait=wait, inline=inline))
 
 
 @click.command("check-fixes")
@@ -127,26 +129,47 @@ def check_fixes(
             session.deployment, RunKind.CHECK_FIXES, days=DayRange.one(t1), tables=tables
         )
         options = RunOptions(allow_deletes=allow_deletes, deep=deep, repair=not dry_run)
-        context.exit(_carry_out(session, plan, options, wait=wait or dry_run, inline=inline))
+        context.exit(carry_out(session, plan, options, wait=wait or dry_run, inline=inline))
 
 
 def _yesterday(session: Session) -> date:
     return yesterday(now=datetime.now(UTC), zone=session.settings.zone)
 
 
-def _carry_out(
+def carry_out(
     session: Session, plan: Plan, options: RunOptions, *, wait: bool, inline: bool
 ) -> int:
     """Record the run and see that it is worked on; the command's exit code."""
+
+    def begin() -> str:
+        run_id = begin_run(session.deployment, plan, asked_by=who_asks(), options=options)
+        if run_id is None:
+            raise RuntimeError("a new run id was taken already")
+        return run_id
+
+    work = OpenRun(kind=plan.kind, chunks=len(plan.chunks), begin=begin)
+    return bring_about(session, work, wait=wait, inline=inline)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenRun:
+    """A run that is open once `begin` was called; that gives its id."""
+
+    kind: RunKind
+    chunks: int
+    begin: Callable[[], str]
+
+
+def bring_about(session: Session, work: OpenRun, *, wait: bool, inline: bool) -> int:
+    """Open the run and see that it is worked on; the command's exit code."""
     deployment = session.deployment
     if session.is_embedded and not inline:
         click.echo("embedded servers have no workers: working in this process", err=True)
     if session.is_embedded or inline:
         require_metadata_tables(deployment)
-        require_inline_means(session)
-        run_id = _begin(session, plan, options)
-        return _report(session, _work_here(deployment, run_id, len(plan.chunks)))
-    return _send(session, plan, options, wait=wait)
+        require_inline_means(session, reads_source=work.kind is not RunKind.REPLAY)
+        return _report(session, _work_here(deployment, work.begin(), work.chunks))
+    return _send(session, work, wait=wait)
 
 
 def _work_here(deployment: Deployment, run_id: str, chunks: int) -> Run:
@@ -162,8 +185,8 @@ def _work_here(deployment: Deployment, run_id: str, chunks: int) -> Run:
         raise
 
 
-def _send(session: Session, plan: Plan, options: RunOptions, *, wait: bool) -> int:
-    """Record the run and hand it to the broker; follow it if that was asked for."""
+def _send(session: Session, work: OpenRun, *, wait: bool) -> int:
+    """Open the run and hand it to the broker; follow it if that was asked for."""
     if session.settings.broker_url is None:
         raise SettingsError(
             operation="reach the workers",
@@ -176,10 +199,10 @@ def _send(session: Session, plan: Plan, options: RunOptions, *, wait: bool) -> i
 
     require_broker()
     require_metadata_tables(session.deployment)
-    run_id = _begin(session, plan, options)
-    dispatch_run(session.deployment, run_id, plan.kind)
-    click.echo(f"run {run_id}: {len(plan.chunks)} chunks")
-    queue = queue_of(plan.kind)
+    run_id = work.begin()
+    dispatch_run(session.deployment, run_id, work.kind)
+    click.echo(f"run {run_id}: {work.chunks} chunks")
+    queue = queue_of(work.kind)
     if not count_listeners(queue):
         click.echo(
             f"no worker answers on queue {queue!r} yet; start one: "
@@ -189,14 +212,7 @@ def _send(session: Session, plan: Plan, options: RunOptions, *, wait: bool) -> i
     if not wait:
         click.echo(f"follow it with: replica status {run_id} --watch")
         return 0
-    return _report(session, follow_run(session.deployment, run_id, len(plan.chunks)))
-
-
-def _begin(session: Session, plan: Plan, options: RunOptions) -> str:
-    run_id = begin_run(session.deployment, plan, asked_by=who_asks(), options=options)
-    if run_id is None:
-        raise RuntimeError("a new run id was taken already")
-    return run_id
+    return _report(session, follow_run(session.deployment, run_id, work.chunks))
 
 
 def _report(session: Session, run: Run) -> int:

@@ -241,6 +241,10 @@ class Warehouse(Protocol):
         """Number of the target's rows of the chunk that are not staged."""
         ...
 
+    def days_elsewhere(self, connection: sa.Connection, chunk: StagedChunk) -> list[date]:
+        """The days outside the chunk on which the target has rows that are staged."""
+        ...
+
     def merge(
         self, connection: sa.Connection, chunk: StagedChunk, *, may_move: bool = True
     ) -> MergeCounts:

@@ -19,6 +19,7 @@ from replica_worker.errors import RunNotFoundError
 from replica_worker.ledger.clock import utc_now
 from replica_worker.model.chunks import (
     OPEN_STATES,
+    OPEN_STATUSES,
     TROUBLE_STATES,
     Action,
     ChunkState,
@@ -145,7 +146,7 @@ class Runs:
         """Ids of the runs that are not closed, oldest first."""
         query = (
             sa.select(self._runs.c.run_id)
-            .where(self._runs.c.status == RunStatus.RUNNING)
+            .where(self._runs.c.status.in_(OPEN_STATUSES))
             .order_by(self._runs.c.started_at)
         )
         with self._engine.connect() as connection:
@@ -166,13 +167,13 @@ class Runs:
         open_loads = sa.exists().where(
             chunks.c.run_id == run_id,
             chunks.c.state.in_(OPEN_STATES),
-            sa.or_(chunks.c.action == Action.LOAD, runs.c.kind == RunKind.CHECK_FIXES),
+            sa.or_(chunks.c.action != Action.CHECK, runs.c.kind != RunKind.NIGHTLY),
         )
         statement = (
             sa.update(runs)
             .where(
                 runs.c.run_id == run_id,
-                runs.c.status == RunStatus.RUNNING,
+                runs.c.status.in_(OPEN_STATUSES),
                 sa.or_(runs.c.finalizer.is_(None), runs.c.finalizer_until < utc_now()),
                 ~open_loads,
             )
@@ -203,19 +204,23 @@ class Runs:
 
     def close(self, run_id: str, *, finalizer: str) -> Run | None:
         """Write the run's totals and final status; None if it is not ours or not finished."""
+        runs = self._runs
         with self._engine.begin() as connection:
+            before = connection.scalar(sa.select(runs.c.status).where(runs.c.run_id == run_id))
             totals = connection.execute(self._totals(run_id)).one()
             if totals.still_open:
                 return None
             status = RunStatus.FAILED if totals.chunks_failed else RunStatus.SUCCEEDED
-            if totals.cancelled:
+            if totals.cancelled or before == RunStatus.CANCELLING:
                 status = RunStatus.CANCELLED
             closed = connection.execute(
-                sa.update(self._runs)
+                sa.update(runs)
                 .where(
-                    self._runs.c.run_id == run_id,
-                    self._runs.c.finalizer == finalizer,
-                    self._runs.c.status == RunStatus.RUNNING,
+                    runs.c.run_id == run_id,
+                    runs.c.finalizer == finalizer,
+                    # Neither closed, cancelled nor opened again since it was read.
+                    runs.c.status == before,
+                    runs.c.status.in_(OPEN_STATUSES),
                 )
                 .values(
                     status=status,
@@ -230,6 +235,81 @@ class Runs:
                 )
             ).rowcount
         return self.find(run_id) if closed else None
+
+    def cancel(self, run_id: str) -> int | None:
+        """Hand out no more of the run; how many chunks were waiting, None if it is closed."""
+        runs = self._runs
+        with self._engine.begin() as connection:
+            # Feeders take turns with us on the run's row: what they took is queued by now.
+            locked = connection.execute(
+                sa.update(runs)
+                .where(runs.c.run_id == run_id, runs.c.status.in_(OPEN_STATUSES))
+                .values(status=RunStatus.CANCELLING)
+            )
+            if locked.rowcount != 1:
+                return None
+            return self._cancel_waiting(connection, run_id)
+
+    def cancel_waiting(self, run_id: str) -> int:
+        """Cancel what was given back or brought back since the run was cancelled; how many."""
+        with self._engine.begin() as connection:
+            return self._cancel_waiting(connection, run_id)
+
+    def _cancel_waiting(self, connection: sa.Connection, run_id: str) -> int:
+        runs, chunks = self._runs, self._chunks
+        is_cancelled = sa.exists().where(
+            runs.c.run_id == run_id, runs.c.status == RunStatus.CANCELLING
+        )
+        return connection.execute(
+            sa.update(chunks)
+            .where(
+                chunks.c.run_id == run_id,
+                chunks.c.state.in_([ChunkState.PENDING, ChunkState.QUEUED]),
+                is_cancelled,
+            )
+            .values(state=ChunkState.CANCELLED, finished_at=utc_now())
+        ).rowcount
+
+    def reopen(self, run_id: str, *, options: RunOptions) -> int:
+        """Open the run again for its chunks in trouble; how many there are.
+
+        They begin anew: no failure counts against them, and the options are the given ones. The
+        attempt numbers go on rising, as they fence. A run that has no such chunk stays as it is.
+        """
+        runs, chunks = self._runs, self._chunks
+        with self._engine.begin() as connection:
+            locked = connection.execute(  # first the run's row, as feeders and closers do
+                sa.update(runs)
+                .where(runs.c.run_id == run_id, runs.c.status != RunStatus.CANCELLING)
+                .values(fed_at=runs.c.fed_at)
+            )
+            if locked.rowcount != 1:
+                return 0
+            again = connection.execute(
+                sa.update(chunks)
+                .where(chunks.c.run_id == run_id, chunks.c.state.in_(TROUBLE_STATES))
+                .values(
+                    state=ChunkState.PENDING,
+                    failures=0,
+                    not_before=sa.null(),
+                    verdict=sa.null(),
+                    finished_at=sa.null(),
+                )
+            ).rowcount
+            if again:
+                connection.execute(
+                    sa.update(runs)
+                    .where(runs.c.run_id == run_id)
+                    .values(
+                        status=RunStatus.RUNNING,
+                        options=json.dumps(asdict(options)),
+                        ended_at=sa.null(),
+                        error=sa.null(),
+                        finalizer=sa.null(),
+                        finalizer_until=sa.null(),
+                    )
+                )
+        return again
 
     def _totals(self, run_id: str) -> Any:
         chunks = self._chunks

@@ -17,12 +17,14 @@ class RunKind(StrEnum):
     NIGHTLY = "nightly"
     BACKFILL = "backfill"
     CHECK_FIXES = "check_fixes"
+    REPLAY = "replay"  # from the archive; the source is not touched
 
 
 class RunStatus(StrEnum):
-    """Where a run stands. Everything but `running` is final."""
+    """Where a run stands."""
 
     RUNNING = "running"
+    CANCELLING = "cancelling"  # nothing is handed out any more; chunks under way end
     SUCCEEDED = "succeeded"
     FAILED = "failed"  # at least one chunk failed or was refused
     CANCELLED = "cancelled"
@@ -30,7 +32,7 @@ class RunStatus(StrEnum):
     @property
     def is_final(self) -> bool:
         """Whether the run is closed."""
-        return self is not RunStatus.RUNNING
+        return self not in (RunStatus.RUNNING, RunStatus.CANCELLING)
 
 
 class Action(StrEnum):
@@ -38,6 +40,7 @@ class Action(StrEnum):
 
     LOAD = "load"  # extract, stage, merge
     CHECK = "check"  # compare digests; extract and merge what differs
+    REPLAY = "replay"  # stage and merge what the archive holds
 
 
 class ChunkState(StrEnum):
@@ -69,6 +72,7 @@ STRAYS = date(1900, 1, 1)
 day, or one that lies before the first or after today. A real day, because it is part of keys
 and file names; the oldest that every column type and driver takes."""
 
+OPEN_STATUSES = tuple(status for status in RunStatus if not status.is_final)
 OPEN_STATES = tuple(state for state in ChunkState if not state.is_final)
 TROUBLE_STATES = tuple(state for state in ChunkState if state.is_trouble)
 

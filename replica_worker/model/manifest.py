@@ -1,10 +1,12 @@
 """The manifest: what is known of a Parquet file, written beside it and last.
 
-Owns the JSON form. Does not write files (`archive`). It holds no URL and no secret.
+Owns the JSON form, and the rule which of a chunk's extracts are in force. Does not write files
+(`archive`). It holds no URL and no secret.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -20,6 +22,11 @@ class ExtractKind(StrEnum):
     SNAPSHOT = "snapshot"  # all rows of the table
     INCREMENT = "increment"  # rows above a rowversion
     FIX = "fix"  # some rows of the day, found by their keys
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the file holds all rows of its chunk, so that others are not of it."""
+        return self in (ExtractKind.DAY, ExtractKind.SNAPSHOT)
 
 
 class _Document(BaseModel):
@@ -60,5 +67,18 @@ class Manifest(_Document):
     sha256: str
     columns: tuple[ManifestColumn, ...]
     digest: ManifestDigest | None  # None where the file does not stand for a whole chunk
-    started_at: datetime  # UTC
+    started_at: datetime  # UTC, by the warehouse's clock: it tells which extract is newer
     finished_at: datetime  # UTC
+
+
+def in_force(extracts: Iterable[Manifest]) -> list[Manifest]:
+    """Those of a chunk's extracts that make up its newest state, newest first.
+
+    They are the newest complete one and whatever parts came after it. A row that several of them
+    hold is as the first of them says.
+    """
+    newest_first = sorted(extracts, key=lambda manifest: manifest.started_at, reverse=True)
+    for number, manifest in enumerate(newest_first, start=1):
+        if manifest.kind.is_complete:
+            return newest_first[:number]
+    return newest_first

@@ -7,7 +7,7 @@ day when they arrive.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 
 from replica_worker.model.chunks import STRAYS, Action, Plan, PlannedChunk, RunKind
@@ -67,6 +67,27 @@ def plan_check_fixes(*, tables: Sequence[TableSpec], day: date) -> Plan:
     ]
     chunks += _strays(tables, Action.CHECK, after=0)
     return _plan(RunKind.CHECK_FIXES, tables, DayRange.one(day), chunks)
+
+
+def plan_replay(
+    *, tables: Sequence[TableSpec], days: DayRange, archived: Mapping[str, Collection[date]]
+) -> Plan:
+    """Merge again what the archive holds of the range; `archived` gives each table's days.
+
+    Of a table that is not cut by days the newest state up to the range's last day is meant,
+    and of one that is the strays, whatever the range.
+    """
+    chunks = []
+    for table in tables:
+        found = [day for day in archived.get(table.name, ()) if day <= days.last]
+        if not table.is_daily:
+            found = [days.last] if found else []
+        chunks += [
+            PlannedChunk(table=table.name, day=day, action=Action.REPLAY, wave=_wave(table))
+            for day in found
+            if day >= days.first or day == STRAYS
+        ]
+    return _plan(RunKind.REPLAY, tables, days, chunks)
 
 
 def _strays(tables: Sequence[TableSpec], action: Action, *, after: int) -> Iterator[PlannedChunk]:

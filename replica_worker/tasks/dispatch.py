@@ -50,8 +50,8 @@ def ask_to_close(run_id: str, kind: RunKind) -> None:
 
 
 def queue_of(kind: RunKind) -> str:
-    """Backfills wait in a queue of their own, so that they never hold up the night."""
-    return BACKFILL_QUEUE if kind is RunKind.BACKFILL else DAILY_QUEUE
+    """What takes long waits in a queue of its own, so that it never holds up the night."""
+    return BACKFILL_QUEUE if kind in (RunKind.BACKFILL, RunKind.REPLAY) else DAILY_QUEUE
 
 
 def dispatch_run(deployment: Deployment, run_id: str, kind: RunKind) -> None:

@@ -86,7 +86,7 @@ class ExtractRequest:
     @property
     def is_complete(self) -> bool:
         """All rows of the chunk are asked for, so the target's others may be deleted."""
-        return self.kind in (ExtractKind.DAY, ExtractKind.SNAPSHOT)
+        return self.kind.is_complete
 
 
 @dataclass(frozen=True, kw_only=True)

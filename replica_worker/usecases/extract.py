@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+import pyarrow as pa
+
 from replica_worker.archive.archive import ExtractName, ExtractOrder
 from replica_worker.engines.interface import Snapshot, StagedChunk
 from replica_worker.errors import MergeError
+from replica_worker.ledger.clock import read_clock
 from replica_worker.model.counts import MergeCounts
 from replica_worker.model.digests import cheapest_kind
 from replica_worker.usecases.chunk_work import ChunkWork, ExtractRequest, Replicated
@@ -15,6 +20,8 @@ def extract_rows(
     deployment: Deployment, snapshot: Snapshot, work: ChunkWork, request: ExtractRequest
 ) -> Replicated:
     """Write the requested rows to the archive, with the digest that the same snapshot gives."""
+    started_at = read_clock(work.connection)
+    work.connection.commit()
     digest = None
     if request.is_complete:
         digest = snapshot.digest(request.rows, request.digest_kind or cheapest_kind(work.spec))
@@ -25,10 +32,16 @@ def extract_rows(
         part=request.part,
     )
     order = ExtractOrder(
-        name=name, spec=work.spec, kind=request.kind, attempt=work.claim.attempt, digest=digest
+        name=name,
+        spec=work.spec,
+        kind=request.kind,
+        attempt=work.claim.attempt,
+        started_at=started_at,
+        digest=digest,
     )
     manifest = deployment.archive.write(order, snapshot.read(request.rows))
     if digest and digest.rows != manifest.rows:
+        deployment.archive.set_aside(name)
         raise MergeError(
             operation="extract the chunk",
             cause=f"{manifest.rows} rows arrived of the {digest.rows} that the source counted",
@@ -42,17 +55,8 @@ def stage_extract(
     deployment: Deployment, work: ChunkWork, chunk: StagedChunk, extracted: Replicated
 ) -> None:
     """Load the Parquet file, not the source's stream: what is archived is what is merged."""
-    warehouse, connection = deployment.warehouse, work.connection
-    warehouse.drop_staging(connection, chunk.staging)
-    warehouse.create_staging(connection, work.spec, chunk.staging)
-    connection.commit()
-    staged = warehouse.load_staging(
-        connection,
-        work.spec,
-        chunk.staging,
-        deployment.archive.read(extracted.name, extracted.manifest),
-    )
-    connection.commit()
+    rows = deployment.archive.read(extracted.name, extracted.manifest)
+    staged = stage_rows(deployment, work, chunk, rows)
     if staged != extracted.manifest.rows:
         raise MergeError(
             operation="stage the chunk",
@@ -60,3 +64,16 @@ def stage_extract(
             next_step="It is tried again",
             retryable=True,
         )
+
+
+def stage_rows(
+    deployment: Deployment, work: ChunkWork, chunk: StagedChunk, rows: Iterable[pa.RecordBatch]
+) -> int:
+    """Load the rows into a new staging table; how many arrived."""
+    warehouse, connection = deployment.warehouse, work.connection
+    warehouse.drop_staging(connection, chunk.staging)
+    warehouse.create_staging(connection, work.spec, chunk.staging)
+    connection.commit()
+    staged = warehouse.load_staging(connection, work.spec, chunk.staging, rows)
+    connection.commit()
+    return staged

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from replica_worker.ledger.runs import Run
 from replica_worker.model.chunks import ChunkId, RunKind
 from replica_worker.usecases.deployment import Deployment
-from replica_worker.usecases.runs import feed_run, finalize_run
+from replica_worker.usecases.runs import feed_run, finalize_run, recover_chunks
 from replica_worker.usecases.work import work_on_chunk
 
 _PAUSE_SECONDS = 0.2  # while chunks wait for their next try, or are other workers'
@@ -50,10 +50,6 @@ def work_inline(
         if run.status.is_final:
             return run
         if not worked:
-            deployment.ledger.chunks.sweep(
-                run_id,
-                lost_after_seconds=deployment.policy.lost_after_seconds,
-                most_attempts=deployment.policy.most_attempts,
-            )
+            recover_chunks(deployment, run_id)
             on_progress()
             pause(_PAUSE_SECONDS)

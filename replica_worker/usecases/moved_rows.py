@@ -7,7 +7,8 @@ a row that lives on under another day is moved, not lost.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,52 +21,84 @@ from replica_worker.usecases.chunk_work import ChunkWork
 from replica_worker.usecases.deployment import Deployment
 
 
+@dataclass(frozen=True, kw_only=True)
+class Surplus:
+    """What was found of the target's surplus rows."""
+
+    rows: int = 0
+    moved: int = 0  # of these
+    extracts: tuple[ExtractName, ...] = ()  # that the moved rows were archived in
+
+    @property
+    def deleted(self) -> int:
+        """How many rows the source has on no day."""
+        return self.rows - self.moved
+
+
 def stage_moved_rows(
-    deployment: Deployment, snapshot: Snapshot, work: ChunkWork, chunk: StagedChunk
-) -> tuple[int, int]:
+    deployment: Deployment,
+    snapshot: Snapshot,
+    work: ChunkWork,
+    chunk: StagedChunk,
+    *,
+    extracted_at: datetime,
+) -> Surplus:
     """Stage those of the target's surplus rows that live on at the source on another day.
 
-    Returns how many rows are surplus, and how many of them moved. What is staged is merged, so
-    a moved row takes its new day in the same transaction in which it leaves the old one. It is
-    archived under its new day. Memory holds the rows of one list of keys.
+    What is staged is merged, so a moved row takes its new day in the same transaction in which
+    it leaves the old one. It is archived under its new day, as of `extracted_at`, when the
+    snapshot's other rows were. Memory holds the rows of one list of keys.
     """
     warehouse, connection = deployment.warehouse, work.connection
     if not chunk.is_complete:
-        return 0, 0
+        return Surplus()
     if not work.spec.is_daily:
         surplus = warehouse.count_surplus(connection, chunk)
         connection.commit()
-        return surplus, 0
+        return Surplus(rows=surplus)
     keys = warehouse.surplus_keys(connection, chunk)
     connection.commit()
     moved = 0
+    extracts = []
     for number, key_list in enumerate(keys, start=1):
         found = list(snapshot.read_by_key(work.spec, Side.SOURCE, [key_list], dateless=True))
         for day, rows in _by_day(found):
-            moved += _archive_and_stage(deployment, work, chunk, day, number, rows)
-    return sum(key_list.count for key_list in keys), moved
+            order = _order_of(work, day, number, extracted_at)
+            extracts.append(order.name)
+            moved += _archive_and_stage(deployment, work, chunk, order, rows)
+    return Surplus(
+        rows=sum(key_list.count for key_list in keys), moved=moved, extracts=tuple(extracts)
+    )
+
+
+def _order_of(work: ChunkWork, day: date, number: int, extracted_at: datetime) -> ExtractOrder:
+    chunk = work.claim.chunk
+    name = ExtractName(
+        table=work.spec.name,
+        day=day,
+        run_id=chunk.run_id,
+        part=f"from-{chunk.day}-{number}.fix",
+    )
+    return ExtractOrder(
+        name=name,
+        spec=work.spec,
+        kind=ExtractKind.FIX,
+        attempt=work.claim.attempt,
+        started_at=extracted_at,
+        digest=None,
+    )
 
 
 def _archive_and_stage(
     deployment: Deployment,
     work: ChunkWork,
     chunk: StagedChunk,
-    day: date,
-    number: int,
+    order: ExtractOrder,
     rows: list[pa.RecordBatch],
 ) -> int:
-    name = ExtractName(
-        table=work.spec.name,
-        day=day,
-        run_id=work.claim.chunk.run_id,
-        part=f"from-{work.claim.chunk.day}-{number}.fix",
-    )
-    order = ExtractOrder(
-        name=name, spec=work.spec, kind=ExtractKind.FIX, attempt=work.claim.attempt, digest=None
-    )
     manifest = deployment.archive.write(order, rows)
     staged = deployment.warehouse.load_staging(
-        work.connection, work.spec, chunk.staging, deployment.archive.read(name, manifest)
+        work.connection, work.spec, chunk.staging, deployment.archive.read(order.name, manifest)
     )
     work.connection.commit()
     return staged

@@ -13,8 +13,9 @@ from dataclasses import replace
 
 import sqlalchemy as sa
 
+from replica_worker.archive.archive import ExtractName
 from replica_worker.engines.interface import Snapshot
-from replica_worker.errors import ReplicaError, RowsElsewhereError
+from replica_worker.errors import ArchiveError, MergeError, ReplicaError, RowsElsewhereError
 from replica_worker.usecases.chunk_work import (
     ChunkWork,
     ExtractRequest,
@@ -71,26 +72,41 @@ def _replicate_once(
     extracted = extract_rows(deployment, snapshot, work, request)
     staged_from = time.monotonic()
     chunk = work.staged(request.part, is_complete=request.is_complete)
+    extracts = [extracted.name]
     try:
         stage_extract(deployment, work, chunk, extracted)
-        surplus, moved = stage_moved_rows(deployment, snapshot, work, chunk)
-        guard_deletes(deployment, work, chunk, surplus - moved)
+        surplus = stage_moved_rows(
+            deployment, snapshot, work, chunk, extracted_at=extracted.manifest.started_at
+        )
+        extracts += surplus.extracts
+        guard_deletes(deployment, work, chunk, surplus.deleted)
         seconds = {"extract": staged_from - started, "stage": time.monotonic() - staged_from}
         return merge_staged(
             deployment,
             work,
             chunk,
-            replace(extracted, moved=moved, seconds=seconds),
+            replace(extracted, moved=surplus.moved, seconds=seconds),
             record,
-            expected_deletes=surplus - moved,
+            expected_deletes=surplus.deleted,
             may_move=may_move,
         )
-    except BaseException:
-        _drop_staging_quietly(deployment, work, chunk.staging)
+    except BaseException as error:
+        if isinstance(error, MergeError):
+            _set_aside(deployment, extracts)
+        drop_staging_quietly(deployment, work, chunk.staging)
         raise
 
 
-def _drop_staging_quietly(deployment: Deployment, work: ChunkWork, staging: str) -> None:
+def _set_aside(deployment: Deployment, extracts: list[ExtractName]) -> None:
+    """Take what was surely not merged out of what a replay would merge."""
+    try:
+        for name in extracts:
+            deployment.archive.set_aside(name)
+    except ArchiveError as error:
+        _log.warning("%s", error)
+
+
+def drop_staging_quietly(deployment: Deployment, work: ChunkWork, staging: str) -> None:
     """Drop the staging table of a failed attempt; the sweep does it if this cannot."""
     try:
         work.connection.rollback()

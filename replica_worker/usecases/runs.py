@@ -9,14 +9,20 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Protocol
 
-from replica_worker.errors import ReplicaError
+from replica_worker.errors import ReplicaError, UsageError
 from replica_worker.ledger.runs import Run, RunOptions, new_run_id
-from replica_worker.model.chunks import Action, ChunkId, ChunkState, Plan, RunKind
+from replica_worker.model.chunks import Action, ChunkId, ChunkState, Plan, RunKind, RunStatus
 from replica_worker.model.days import DayRange
-from replica_worker.model.plan import plan_backfill, plan_check_fixes, plan_nightly
+from replica_worker.model.plan import (
+    plan_backfill,
+    plan_check_fixes,
+    plan_nightly,
+    plan_replay,
+)
 from replica_worker.model.specs import TableSpec
 from replica_worker.usecases.chunk_work import staging_name, staging_prefix
 from replica_worker.usecases.deployment import Deployment
@@ -51,6 +57,9 @@ def plan_run(
         return plan_nightly(tables=specs, day=days.last, check_fixes=check_fixes)
     if kind is RunKind.CHECK_FIXES:
         return plan_check_fixes(tables=specs, day=days.last)
+    if kind is RunKind.REPLAY:
+        archived = {spec.name: deployment.archive.days(spec.name) for spec in specs}
+        return plan_replay(tables=specs, days=days, archived=archived)
     loaded: set[tuple[str, date]] = set()
     if missing_only:
         loaded = deployment.ledger.chunks.loaded_days([spec.name for spec in specs], days)
@@ -91,7 +100,32 @@ def feed_run(deployment: Deployment, run_id: str, dispatcher: Dispatcher) -> int
 
 def _fed_actions(kind: RunKind) -> list[Action]:
     """A nightly run's checks are its finalizer's work; all else is handed out."""
-    return [Action.CHECK] if kind is RunKind.CHECK_FIXES else [Action.LOAD]
+    return [action for action in Action if (kind, action) != (RunKind.NIGHTLY, Action.CHECK)]
+
+
+def cancel_run(deployment: Deployment, run_id: str) -> int | None:
+    """Hand out no more of the run; how many chunks were waiting, None if it is closed already.
+
+    Chunks under way end as they would. Whoever ends the last one closes the run.
+    """
+    deployment.ledger.runs.find(run_id)
+    return deployment.ledger.runs.cancel(run_id)
+
+
+def retry_run(deployment: Deployment, run_id: str, *, allow_deletes: bool = False) -> int:
+    """Open the run again for its failed and refused chunks; how many there are.
+
+    UsageError while the run is being cancelled: chunks of it may still be under way.
+    """
+    run = deployment.ledger.runs.find(run_id)
+    if run.status is RunStatus.CANCELLING:
+        raise UsageError(
+            operation=f"retry run {run_id}",
+            cause="it is being cancelled, and chunks of it are still under way",
+            next_step="Try again when `replica status` says that it is cancelled",
+        )
+    options = replace(run.options, allow_deletes=run.options.allow_deletes or allow_deletes)
+    return deployment.ledger.runs.reopen(run_id, options=options)
 
 
 def finalize_run(deployment: Deployment, run_id: str, *, worker: str) -> Run | None:
@@ -100,6 +134,7 @@ def finalize_run(deployment: Deployment, run_id: str, *, worker: str) -> Run | N
     Returns the closed run; None if it is not ripe, is another's, or was closed before.
     """
     runs, seconds = deployment.ledger.runs, deployment.policy.lease_seconds
+    runs.cancel_waiting(run_id)
     finalizer = f"{worker}:{time.monotonic_ns()}"[-64:]
     if not runs.claim_finalize(run_id, finalizer=finalizer, seconds=seconds):
         return None
@@ -141,27 +176,33 @@ def sweep(
     away staging tables and temp files of attempts that are over. Harmless at any time, and by
     any number of sweepers at once. `close` closes a run that is ripe for it, or has it closed.
     """
-    policy = deployment.policy
     run_ids = deployment.ledger.runs.open_ids()
     for run_id in run_ids:
-        counts = deployment.ledger.chunks.sweep(
-            run_id,
-            lost_after_seconds=policy.lost_after_seconds,
-            most_attempts=policy.most_attempts,
-        )
-        if counts.expired or counts.lost:
-            _log.warning(
-                "run %s: %d leases ran out, %d messages were lost",
-                run_id,
-                counts.expired,
-                counts.lost,
-            )
+        recover_chunks(deployment, run_id)
         feed_run(deployment, run_id, dispatcher)
+        deployment.ledger.runs.cancel_waiting(run_id)
         kind = deployment.ledger.runs.find(run_id).kind
         if not deployment.ledger.chunks.has_open(run_id, actions=_fed_actions(kind)):
             close(run_id, kind)
     sweep_leftovers(deployment)
     return len(deployment.ledger.runs.open_ids()) if run_ids else 0
+
+
+def recover_chunks(deployment: Deployment, run_id: str) -> None:
+    """Bring back the run's chunks whose lease ran out or whose message was lost."""
+    policy = deployment.policy
+    counts = deployment.ledger.chunks.sweep(
+        run_id,
+        lost_after_seconds=policy.lost_after_seconds,
+        most_attempts=policy.most_attempts,
+    )
+    if counts.expired or counts.lost:
+        _log.warning(
+            "run %s: %d leases ran out, %d messages were lost",
+            run_id,
+            counts.expired,
+            counts.lost,
+        )
 
 
 def sweep_leftovers(deployment: Deployment) -> int:

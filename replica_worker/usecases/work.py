@@ -31,6 +31,7 @@ from replica_worker.usecases.chunk_work import ChunkWork
 from replica_worker.usecases.deployment import Deployment, Policy, read_today
 from replica_worker.usecases.leases import LeaseKeeper
 from replica_worker.usecases.reconcile import bring_parent_on, check_chunk, load_chunk
+from replica_worker.usecases.replay import replay_chunk
 
 _log = logging.getLogger(__name__)
 _BUSY_DELAY_SECONDS = 3
@@ -97,6 +98,8 @@ def _busy(chunk: ChunkId) -> ChunkBusyError:
 
 
 def _load_or_check(deployment: Deployment, work: ChunkWork, options: RunOptions) -> ChunkState:
+    if work.claim.action is Action.REPLAY:
+        return replay_chunk(deployment, work)
     try:
         if work.claim.action is Action.LOAD:
             return load_chunk(deployment, work)

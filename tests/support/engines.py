@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
@@ -176,7 +176,14 @@ class Bench:
     def copy(self, table: TableSpec, days: DayRange | None = None) -> MergeCounts:
         """Source → Parquet → staging → target."""
         name = ExtractName(table=table.name, day=date(2026, 3, 14), run_id="run")
-        order = ExtractOrder(name=name, spec=table, kind=ExtractKind.DAY, attempt=1, digest=None)
+        order = ExtractOrder(
+            name=name,
+            spec=table,
+            kind=ExtractKind.DAY,
+            attempt=1,
+            started_at=datetime(2026, 3, 15, tzinfo=UTC),
+            digest=None,
+        )
         with self.dialect.source.open_snapshot() as snapshot:
             assert snapshot.require_table(table, Side.SOURCE)
             rows = snapshot.read(RowSelection(table=table, side=Side.SOURCE, days=days))

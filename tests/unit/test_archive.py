@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -29,6 +29,7 @@ ORDER = ExtractOrder(
     spec=TABLE,
     kind=ExtractKind.DAY,
     attempt=1,
+    started_at=datetime(2026, 3, 15, 2, tzinfo=UTC),
     digest=Digest(kind=DigestKind.CONTENT, rows=3, hash="0" * 32),
 )
 

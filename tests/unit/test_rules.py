@@ -44,8 +44,9 @@ def test_chunk_states_are_open_or_final_and_two_are_trouble() -> None:
     assert {state.value for state in ChunkState if state.is_trouble} == {"refused", "failed"}
 
 
-def test_only_a_running_run_is_open() -> None:
-    assert [status.value for status in RunStatus if not status.is_final] == ["running"]
+def test_a_run_is_open_until_its_last_chunk_has_ended() -> None:
+    is_open = [status.value for status in RunStatus if not status.is_final]
+    assert is_open == ["running", "cancelling"]
 
 
 HALVES = st.lists(st.integers(-(2**63), 2**63 - 1), max_size=50)

@@ -20,6 +20,8 @@ from replica_worker.engines.interface import STAGING_SCHEMA, KeyList, StagedChun
 from replica_worker.engines.postgresql.statements import (
     KEYS_PER_LIST,
     column_of,
+    day_value,
+    join_parent,
     key_as_json,
     keys_in,
     rows_of,
@@ -198,6 +200,34 @@ def count_surplus(chunk: StagedChunk, zone: ZoneInfo) -> sql.Composable:
     """How many of the target's rows of the chunk are not staged."""
     return sql.SQL("SELECT count(*) {rows}\n   AND NOT EXISTS ({staged})").format(
         rows=_target_rows(chunk, zone), staged=_staged_twin(chunk)
+    )
+
+
+def list_days_elsewhere(chunk: StagedChunk, zone: ZoneInfo) -> sql.Composable:
+    """The days outside the chunk on which the target has staged rows."""
+    day = day_value(chunk.table, zone)
+    days = chunk.days or chunk.outside
+    condition = "{day} < {first} OR {day} >= {end}"
+    if chunk.days is None:
+        condition = "{day} >= {first} AND {day} < {end}"
+    if days is None:
+        return sql.SQL("SELECT NULL::date WHERE FALSE")
+    return sql.SQL(
+        """
+        SELECT DISTINCT {day}
+          FROM {staging} s
+          JOIN {target} t ON {on}{parent}
+         WHERE {elsewhere}
+        """
+    ).format(
+        day=day,
+        elsewhere=sql.SQL(condition).format(
+            day=day, first=sql.Literal(days.first), end=sql.Literal(days.end)
+        ),
+        staging=sql.Identifier(STAGING_SCHEMA, chunk.staging),
+        target=sql.Identifier(chunk.table.target_schema, chunk.table.target_name),
+        on=_on_key(chunk.table),
+        parent=join_parent(chunk.target_rows, outer=True),
     )
 
 

@@ -114,6 +114,12 @@ class PostgresWarehouse:
         statement = merges.count_surplus(chunk, self._options.zone)
         return int(self._fetch(connection, statement, "count surplus rows")[0][0])
 
+    def days_elsewhere(self, connection: sa.Connection, chunk: StagedChunk) -> list[date]:
+        """The days outside the chunk on which the target has rows that are staged."""
+        statement = merges.list_days_elsewhere(chunk, self._options.zone)
+        rows = self._fetch(connection, statement, "look for rows of other days")
+        return [day for (day,) in rows if day]
+
     def merge(
         self, connection: sa.Connection, chunk: StagedChunk, *, may_move: bool = True
     ) -> MergeCounts:

@@ -20,6 +20,7 @@ from replica_worker.engines.sqlserver.fragments import (
 )
 from replica_worker.engines.sqlserver.statements import (
     KEYS_PER_LIST,
+    day_value,
     join_parent,
     key_as_json,
     keys_in,
@@ -161,9 +162,21 @@ def count_surplus(chunk: StagedChunk, zone: ZoneInfo) -> Fragment:
 
 def count_elsewhere(chunk: StagedChunk, zone: ZoneInfo) -> Fragment:
     """How many staged rows the target has, but outside the chunk's days."""
+    return compose("SELECT COUNT_BIG(*)\n{rows}", rows=_rows_elsewhere(chunk, zone))
+
+
+def list_days_elsewhere(chunk: StagedChunk, zone: ZoneInfo) -> Fragment:
+    """The days outside the chunk on which the target has staged rows; NULL for no day."""
     return compose(
-        "SELECT COUNT_BIG(*)\n  FROM {staging} AS s\n  JOIN {target} AS t ON {on}{parent}\n"
-        " WHERE {outside}",
+        "SELECT DISTINCT {day}\n{rows}",
+        day=day_value(chunk.table, zone),
+        rows=_rows_elsewhere(chunk, zone),
+    )
+
+
+def _rows_elsewhere(chunk: StagedChunk, zone: ZoneInfo) -> Fragment:
+    return compose(
+        "  FROM {staging} AS s\n  JOIN {target} AS t ON {on}{parent}\n WHERE {outside}",
         staging=quote(STAGING_SCHEMA, chunk.staging),
         target=_name(chunk.table),
         on=_on_key(chunk.table),

@@ -232,6 +232,12 @@ class SqlServerWarehouse:
         statement = merges.count_elsewhere(chunk, self._options.zone)
         return int(fetch_value(connection, statement, "look for rows of other days"))
 
+    def days_elsewhere(self, connection: sa.Connection, chunk: StagedChunk) -> list[date]:
+        """The days outside the chunk on which the target has rows that are staged."""
+        statement = merges.list_days_elsewhere(chunk, self._options.zone)
+        rows = fetch_rows(connection, statement, "look for rows of other days")
+        return [day for (day,) in rows if day]
+
     def share_moves(self, connection: sa.Connection, table: TableSpec) -> None:
         """Hold off `lock_moves` of the table until this transaction ends."""
         mark_transaction(connection)

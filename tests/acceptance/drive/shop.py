@@ -236,7 +236,7 @@ class Shop:
         def status() -> str:
             return self._run(run_id)["status"]
 
-        wait_until(lambda: status() != "running", f"end of {run_id}")
+        wait_until(lambda: status() not in ("running", "cancelling"), f"end of {run_id}")
         return self._run(run_id)
 
     def wait_running(self, table: str) -> dict[str, Any]:
