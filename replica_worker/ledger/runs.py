@@ -322,11 +322,12 @@ class Runs:
 
         failed = chunks.c.state.in_(TROUBLE_STATES)
         is_open = chunks.c.state.in_(OPEN_STATES)
+        is_cancelled = chunks.c.state == ChunkState.CANCELLED
         return sa.select(
             count(is_open, "still_open"),
             count(failed, "chunks_failed"),
-            count(chunks.c.state == ChunkState.CANCELLED, "cancelled"),
-            count(~failed & ~is_open, "chunks_done"),
+            count(is_cancelled, "cancelled"),
+            count(~failed & ~is_open & ~is_cancelled, "chunks_done"),
             total("rows_extracted"),
             total("rows_inserted"),
             total("rows_updated"),
