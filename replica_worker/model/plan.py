@@ -83,7 +83,9 @@ def plan_replay(
         if not table.is_daily:
             found = [days.last] if found else []
         chunks += [
-            PlannedChunk(table=table.name, day=day, action=Action.REPLAY, wave=_wave(table))
+            PlannedChunk(
+                table=table.name, day=day, action=Action.REPLAY, wave=_replay_wave(table, day)
+            )
             for day in found
             if day >= days.first or day == STRAYS
         ]
@@ -96,6 +98,11 @@ def _strays(tables: Sequence[TableSpec], action: Action, *, after: int) -> Itera
         if table.is_daily:
             wave = after + _wave(table)
             yield PlannedChunk(table=table.name, day=STRAYS, action=action, wave=wave)
+
+
+def _replay_wave(table: TableSpec, day: date) -> int:
+    """Strays come after all days: lines that the archive has of no parent are found then."""
+    return _wave(table) + (2 if day == STRAYS else 0)
 
 
 def _wave(table: TableSpec) -> int:

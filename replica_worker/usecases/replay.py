@@ -115,7 +115,8 @@ def _is_complete(work: ChunkWork, extracts: Sequence[Extract]) -> bool:
 
     Lines of a parent that moved since stand under its old day, and are no surplus of its new.
     """
-    return extracts[-1].manifest.kind.is_complete and not work.spec.day_from
+    is_dated_by_parent = work.spec.day_from and not work.is_strays
+    return extracts[-1].manifest.kind.is_complete and not is_dated_by_parent
 
 
 def _merge_extracts(
@@ -135,7 +136,9 @@ def _merge_extracts(
     if chunk.is_complete:
         surplus = deployment.warehouse.count_surplus(work.connection, chunk)
         work.connection.commit()
-    guard_deletes(deployment, work, chunk, surplus)
+    # Lines without a parent came from the archive itself, out of days that are older than it.
+    if not (work.spec.day_from and work.is_strays):
+        guard_deletes(deployment, work, chunk, surplus)
     is_whole = len(extracts) == 1 and staged == whole.manifest.rows
     replicated = Replicated(
         name=whole.name,
