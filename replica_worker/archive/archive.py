@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from replica_worker import __version__
 from replica_worker.archive.stores import Store, storage_errors
+from replica_worker.checkpoints import Checkpoint, passed
 from replica_worker.errors import ArchiveDamageError, ArchiveError
 from replica_worker.model.digests import Digest
 from replica_worker.model.manifest import (
@@ -105,6 +106,7 @@ class Archive:
             with self._store.create(order.name.parquet) as file:
                 sink = _HashingSink(file)
                 rows = _write_parquet(sink, order.spec.arrow_schema, batches)
+            passed(Checkpoint.FILE_NAMED)
             seconds = time.monotonic() - started
             manifest = _describe(order, rows=rows, sink=sink, seconds=seconds)
             with self._store.create(order.name.manifest) as file:

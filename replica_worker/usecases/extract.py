@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 from replica_worker.archive.archive import ExtractName, ExtractOrder
+from replica_worker.checkpoints import Checkpoint, passed
 from replica_worker.engines.interface import Snapshot, StagedChunk
 from replica_worker.errors import MergeError
 from replica_worker.ledger.clock import read_clock
@@ -48,6 +49,7 @@ def extract_rows(
             next_step="It is tried again",
             retryable=True,
         )
+    passed(Checkpoint.EXTRACTED)
     return Replicated(name=name, manifest=manifest, digest=digest, counts=MergeCounts())
 
 
@@ -76,4 +78,5 @@ def stage_rows(
     connection.commit()
     staged = warehouse.load_staging(connection, work.spec, chunk.staging, rows)
     connection.commit()
+    passed(Checkpoint.STAGED)
     return staged

@@ -9,6 +9,7 @@ from dataclasses import replace
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
+from replica_worker.checkpoints import Checkpoint, passed
 from replica_worker.engines.interface import Side, StagedChunk
 from replica_worker.errors import (
     DatabaseUnreachableError,
@@ -92,6 +93,8 @@ def merge_staged(
             done = replace(replicated, counts=counts, seconds=seconds)
             record(work.connection, done)
             deployment.warehouse.drop_staging(work.connection, chunk.staging)
+            passed(Checkpoint.MERGING)
+    passed(Checkpoint.MERGED)
     return done
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
+from replica_worker.checkpoints import Checkpoint, passed
 from replica_worker.errors import (
     ChunkBusyError,
     DatabaseUnreachableError,
@@ -48,6 +49,7 @@ def work_on_chunk(deployment: Deployment, chunk: ChunkId, *, worker: str) -> Chu
     claim = deployment.ledger.chunks.claim(chunk, worker=worker, lease_seconds=policy.lease_seconds)
     if claim is None:
         return None
+    passed(Checkpoint.CLAIMED)
     try:
         with LeaseKeeper(
             lambda: deployment.ledger.chunks.keep(claim, lease_seconds=policy.lease_seconds),
