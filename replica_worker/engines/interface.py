@@ -222,7 +222,10 @@ class Warehouse(Protocol):
         ...
 
     def surplus_keys(self, connection: sa.Connection, chunk: StagedChunk) -> list[KeyList]:
-        """Keys of the target's rows of the chunk that are not staged, in bounded lists."""
+        """Keys of the target's rows of the chunk that are not staged, in bounded lists.
+
+        Of an incomplete chunk only those that are listed as gone.
+        """
         ...
 
     def replaced_keys(self, connection: sa.Connection, chunk: StagedChunk) -> list[KeyList]:

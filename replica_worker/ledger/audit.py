@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 import sqlalchemy as sa
 
 from replica_worker.ledger.clock import utc_now
 from replica_worker.model.chunks import ChunkId
 from replica_worker.model.counts import MergeCounts
-from replica_worker.model.digests import Digest, Verdict
+from replica_worker.model.digests import Cause, Digest, DigestKind, Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,10 @@ class AuditEntry:
     target: Digest
     counts: MergeCounts = field(default_factory=MergeCounts)
     unparsable_dates: int | None = None  # None: not counted
+    cause: Cause | None = None
+    method: str | None = None  # "rows" or "whole"
+    source_rows_read: int | None = None
+    source_bytes_read: int | None = None
     note: str | None = None
 
 
@@ -41,6 +46,10 @@ class AuditRow:
     updated: int | None
     deleted: int | None
     unparsable_dates: int | None
+    cause: str | None
+    method: str | None
+    source_rows_read: int | None
+    source_bytes_read: int | None
     note: str | None
 
 
@@ -77,10 +86,36 @@ class Audit:
                 unparsable_dates=sa.null()
                 if entry.unparsable_dates is None
                 else entry.unparsable_dates,
+                cause=entry.cause or sa.null(),
+                method=entry.method or sa.null(),
+                source_rows_read=_or_null(entry.source_rows_read),
+                source_bytes_read=_or_null(entry.source_bytes_read),
                 note=entry.note or sa.null(),
                 checked_at=utc_now(),
             )
         )
+
+    def last_proof(self, table: str, day: date, kind: DigestKind) -> tuple[Digest, Digest] | None:
+        """Both sides' digests of that kind as the newest comparison left them, if there is one."""
+        audit = self._audit
+        query = (
+            sa.select(audit.c.source_digest, audit.c.target_digest, audit.c.verdict)
+            .where(
+                audit.c.table_name == table,
+                audit.c.day == day,
+                audit.c.verdict.in_([Verdict.MATCH, Verdict.REPAIRED]),
+                audit.c.source_digest.like(f"{kind}:%"),
+            )
+            .order_by(audit.c.checked_at.desc())
+            .limit(1)
+        )
+        with self._engine.connect() as connection:
+            row = connection.execute(query).first()
+        if row is None:
+            return None
+        source = Digest.parse(row.source_digest)
+        repaired = Verdict(row.verdict) is Verdict.REPAIRED
+        return source, source if repaired else Digest.parse(row.target_digest)
 
     def of_run(self, run_id: str) -> list[AuditRow]:
         """The audit rows of a run, by table and day."""
@@ -102,8 +137,17 @@ class Audit:
                     inserted=row.rows_inserted,
                     updated=row.rows_updated,
                     deleted=row.rows_deleted,
+                    cause=row.cause,
+                    method=row.method,
+                    source_rows_read=row.source_rows_read,
+                    source_bytes_read=row.source_bytes_read,
                     unparsable_dates=row.unparsable_dates,
                     note=row.note,
                 )
                 for row in connection.execute(query)
             ]
+
+
+def _or_null(number: int | None) -> Any:
+    """NULL is spelled out: a driver would ask the server for the type of a None."""
+    return sa.null() if number is None else number

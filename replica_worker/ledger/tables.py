@@ -116,6 +116,10 @@ def _define_audit(metadata: sa.MetaData) -> None:
         sa.Column("rows_inserted", _ROWS),
         sa.Column("rows_updated", _ROWS),
         sa.Column("rows_deleted", _ROWS),
+        sa.Column("cause", sa.String(24)),  # why the copies differed, see model.digests.Cause
+        sa.Column("method", _STATE),  # how they were made equal: rows, whole
+        sa.Column("source_rows_read", _ROWS),  # what finding and mending asked of the source
+        sa.Column("source_bytes_read", _ROWS),
         sa.Column("null_keys", _ROWS),  # NULL here and below: not measured by this check
         sa.Column("duplicate_keys", _ROWS),
         sa.Column("orphans", _ROWS),

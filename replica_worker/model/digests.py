@@ -31,6 +31,17 @@ class DigestKind(StrEnum):
     CONTENT = "content"  # every replicated column
 
 
+class Cause(StrEnum):
+    """Why two copies differ, told from the digests of both at their last proof and now."""
+
+    SOURCE_EDITED = "source_edited"  # the warehouse is as it was proven; the source is not
+    WAREHOUSE_CHANGED = "warehouse_changed"  # the source is as it was; someone changed the copy
+    BOTH_CHANGED = "both_changed"
+    LOAD_WRONG = "load_wrong"  # both are as they were, and they were not equal then
+    NEVER_LOADED = "never_loaded"
+    UNKNOWN = "unknown"  # no earlier digest of this kind is on record
+
+
 class Verdict(StrEnum):
     """What a check found, and did."""
 
@@ -52,6 +63,12 @@ class Digest:
     def from_sums(cls, *, kind: DigestKind, rows: int, high: int, low: int) -> Digest:
         """Make a digest of the two sums, over all rows, of the row hashes' signed halves."""
         return cls(kind=kind, rows=rows, hash=f"{high % _HALF:016x}{low % _HALF:016x}")
+
+    @classmethod
+    def parse(cls, text: str) -> Digest:
+        """The digest that was written by `str`; ValueError if it is none."""
+        kind, rows, digits = text.split(":")
+        return cls(kind=DigestKind(kind), rows=int(rows), hash=digits)
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.rows}:{self.hash}"
@@ -79,3 +96,31 @@ def hashed_columns(table: TableSpec, kind: DigestKind) -> tuple[ColumnSpec, ...]
     if kind is DigestKind.VERSION and table.rowversion:
         return (*table.key_columns, table.column(table.rowversion))
     return table.columns
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """The digests of a chunk on both sides, now and when they were last compared."""
+
+    source: Digest
+    target: Digest
+    source_then: Digest | None = None  # of the same kind; None: none is on record
+    target_then: Digest | None = None  # after what that comparison repaired
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether the copies are proven equal."""
+        return self.source == self.target
+
+    @property
+    def cause(self) -> Cause | None:
+        """Why the copies differ; None if they do not."""
+        if self.is_equal:
+            return None
+        if self.source_then is None or self.target_then is None:
+            return Cause.UNKNOWN if self.target.rows else Cause.NEVER_LOADED
+        source_is_as_then = self.source == self.source_then
+        target_is_as_then = self.target == self.target_then
+        if source_is_as_then:
+            return Cause.LOAD_WRONG if target_is_as_then else Cause.WAREHOUSE_CHANGED
+        return Cause.SOURCE_EDITED if target_is_as_then else Cause.BOTH_CHANGED

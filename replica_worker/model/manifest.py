@@ -22,6 +22,8 @@ class ExtractKind(StrEnum):
     SNAPSHOT = "snapshot"  # all rows of the table
     INCREMENT = "increment"  # rows above a rowversion
     FIX = "fix"  # some rows of the day, found by their keys
+    GONE = "gone"  # last images of rows that left the chunk
+    REPLACED = "replaced"  # last images of rows that were overwritten
 
     @property
     def is_complete(self) -> bool:
@@ -75,9 +77,13 @@ def in_force(extracts: Iterable[Manifest]) -> list[Manifest]:
     """Those of a chunk's extracts that make up its newest state, newest first.
 
     They are the newest complete one and whatever parts came after it. A row that several of them
-    hold is as the first of them says.
+    hold is as the first of them says: it is gone if that holds its last image.
     """
-    newest_first = sorted(extracts, key=lambda manifest: manifest.started_at, reverse=True)
+    newest_first = sorted(
+        (manifest for manifest in extracts if manifest.kind is not ExtractKind.REPLACED),
+        key=lambda manifest: manifest.started_at,
+        reverse=True,
+    )
     for number, manifest in enumerate(newest_first, start=1):
         if manifest.kind.is_complete:
             return newest_first[:number]

@@ -27,6 +27,8 @@ class Policy:
     longest_outage_seconds: float = 8 * 3600  # of the source, before its chunks are failed
     first_delay_seconds: float = 2  # before a failed chunk is tried again; doubles each time
     longest_delay_seconds: float = 60
+    fewest_rows_to_drill: int = 5_000  # of a chunk; a smaller one is brought over whole
+    largest_share_to_drill: float = 0.2  # of its rows may differ; else it is brought over whole
     window: int = 64  # chunks of one run that are in the broker at once
     source_connections: int = 16  # chunks that read the source at once, of all workers together
     slot_wait_seconds: float = 5  # before a chunk that got no connection goes back

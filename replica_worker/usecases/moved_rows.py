@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from replica_worker.archive.archive import ExtractName, ExtractOrder
-from replica_worker.engines.interface import Side, Snapshot, StagedChunk
+from replica_worker.engines.interface import KeyList, Side, Snapshot, StagedChunk
 from replica_worker.model.chunks import STRAYS
 from replica_worker.model.manifest import ExtractKind
 from replica_worker.usecases.chunk_work import ChunkWork
@@ -25,14 +25,14 @@ from replica_worker.usecases.deployment import Deployment
 class Surplus:
     """What was found of the target's surplus rows."""
 
-    rows: int = 0
-    moved: int = 0  # of these
+    keys: tuple[KeyList, ...]
+    moved: int = 0  # how many of the rows
     extracts: tuple[ExtractName, ...] = ()  # that the moved rows were archived in
 
     @property
     def deleted(self) -> int:
         """How many rows the source has on no day."""
-        return self.rows - self.moved
+        return sum(keys.count for keys in self.keys) - self.moved
 
 
 def stage_moved_rows(
@@ -49,26 +49,17 @@ def stage_moved_rows(
     it leaves the old one. It is archived under its new day, as of `extracted_at`, when the
     snapshot's other rows were. Memory holds the rows of one list of keys.
     """
-    warehouse, connection = deployment.warehouse, work.connection
-    if not chunk.is_complete:
-        return Surplus()
-    if not work.spec.is_daily:
-        surplus = warehouse.count_surplus(connection, chunk)
-        connection.commit()
-        return Surplus(rows=surplus)
-    keys = warehouse.surplus_keys(connection, chunk)
-    connection.commit()
+    keys = deployment.warehouse.surplus_keys(work.connection, chunk)
+    work.connection.commit()
     moved = 0
     extracts = []
-    for number, key_list in enumerate(keys, start=1):
+    for number, key_list in enumerate(keys if work.spec.is_daily else [], start=1):
         found = list(snapshot.read_by_key(work.spec, Side.SOURCE, [key_list], dateless=True))
         for day, rows in _by_day(found):
             order = _order_of(work, day, number, extracted_at)
             extracts.append(order.name)
             moved += _archive_and_stage(deployment, work, chunk, order, rows)
-    return Surplus(
-        rows=sum(key_list.count for key_list in keys), moved=moved, extracts=tuple(extracts)
-    )
+    return Surplus(keys=tuple(keys), moved=moved, extracts=tuple(extracts))
 
 
 def _order_of(work: ChunkWork, day: date, number: int, extracted_at: datetime) -> ExtractOrder:

@@ -28,7 +28,7 @@ from replica_worker.ledger.audit import AuditEntry
 from replica_worker.model.chunks import STRAYS, ChunkState
 from replica_worker.model.counts import MergeCounts
 from replica_worker.model.digests import Digest, Verdict
-from replica_worker.model.manifest import Manifest, in_force
+from replica_worker.model.manifest import ExtractKind, Manifest, in_force
 from replica_worker.model.specs import TableSpec
 from replica_worker.usecases.chunk_work import ChunkWork, Replicated, staging_name
 from replica_worker.usecases.deployment import Deployment
@@ -214,8 +214,9 @@ def _rows_in_force(
             *taken,
             *(other.keys for other in newer if other.since > extract.manifest.started_at),
         ]
-        for batch in _read(deployment, spec, extract):
-            yield from _without(batch, hidden)
+        if extract.manifest.kind is not ExtractKind.GONE:
+            for batch in _read(deployment, spec, extract):
+                yield from _without(batch, hidden)
         if extract is not extracts[-1]:
             taken.append(_columns_of(deployment, spec, extract, spec.key))
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from replica_worker.archive.archive import ExtractName
-from replica_worker.engines.interface import Snapshot
+from replica_worker.engines.interface import Snapshot, StagedChunk
 from replica_worker.errors import ArchiveError, MergeError, ReplicaError, RowsElsewhereError
 from replica_worker.usecases.chunk_work import (
     ChunkWork,
@@ -24,6 +24,7 @@ from replica_worker.usecases.chunk_work import (
 )
 from replica_worker.usecases.deployment import Deployment
 from replica_worker.usecases.extract import extract_rows, stage_extract
+from replica_worker.usecases.images import keep_last_images
 from replica_worker.usecases.merge import guard_deletes, merge_staged
 from replica_worker.usecases.moved_rows import stage_moved_rows
 from replica_worker.usecases.source_door import open_source
@@ -37,11 +38,14 @@ def replicate_rows(
     work: ChunkWork,
     request: ExtractRequest,
     record: Record,
+    *,
+    may_move: bool = False,
 ) -> Replicated:
     """Bring the requested rows over; returns when data and ledger are committed.
 
     Rows that come from another day are brought over from a new snapshot, taken while no other
-    chunk of the table can move rows: else the older of two copies could win.
+    chunk of the table can move rows: else the older of two copies could win. `may_move`: the
+    caller has the lock for that, and took the snapshot under it.
 
     Raises:
         DeletesRefusedError: more of the target's rows would go than the guard allows.
@@ -49,7 +53,7 @@ def replicate_rows(
         ReplicaError: anything else. Whatever is raised, nothing of the target was changed.
     """
     try:
-        return _replicate_once(deployment, snapshot, work, request, record, may_move=False)
+        return _replicate_once(deployment, snapshot, work, request, record, may_move=may_move)
     except RowsElsewhereError as found:
         _log.info("%s: %s; extracting again", work.claim.chunk, found.cause)
     with (
@@ -70,17 +74,46 @@ def _replicate_once(
 ) -> Replicated:
     started = time.monotonic()
     extracted = extract_rows(deployment, snapshot, work, request)
-    staged_from = time.monotonic()
+    extracted = replace(extracted, seconds={"extract": time.monotonic() - started})
     chunk = work.staged(request.part, is_complete=request.is_complete)
+    return merge_extract(
+        deployment,
+        snapshot,
+        work,
+        chunk,
+        extracted,
+        record,
+        part=request.part,
+        may_move=may_move,
+    )
+
+
+def merge_extract(
+    deployment: Deployment,
+    snapshot: Snapshot,
+    work: ChunkWork,
+    chunk: StagedChunk,
+    extracted: Replicated,
+    record: Record,
+    *,
+    part: str,
+    may_move: bool,
+) -> Replicated:
+    """Stage what was extracted, keep the images of what it takes away, and merge.
+
+    Raises what `replicate_rows` does; RowsElsewhereError too, unless `may_move`.
+    """
+    staged_from = time.monotonic()
+    at = extracted.manifest.started_at
     extracts = [extracted.name]
     try:
         stage_extract(deployment, work, chunk, extracted)
-        surplus = stage_moved_rows(
-            deployment, snapshot, work, chunk, extracted_at=extracted.manifest.started_at
-        )
+        surplus = stage_moved_rows(deployment, snapshot, work, chunk, extracted_at=at)
         extracts += surplus.extracts
         guard_deletes(deployment, work, chunk, surplus.deleted)
-        seconds = {"extract": staged_from - started, "stage": time.monotonic() - staged_from}
+        if may_move or _holds_rows(deployment, work, chunk):
+            extracts += keep_last_images(deployment, work, chunk, surplus.keys, part=part, at=at)
+        seconds = {**extracted.seconds, "stage": time.monotonic() - staged_from}
         return merge_staged(
             deployment,
             work,
@@ -95,6 +128,13 @@ def _replicate_once(
             _set_aside(deployment, extracts)
         drop_staging_quietly(deployment, work, chunk.staging)
         raise
+
+
+def _holds_rows(deployment: Deployment, work: ChunkWork, chunk: StagedChunk) -> bool:
+    """Whether the target has rows of the chunk that the merge could take away."""
+    present = deployment.warehouse.count_present(work.connection, chunk)
+    work.connection.commit()
+    return present > 0
 
 
 def _set_aside(deployment: Deployment, extracts: list[ExtractName]) -> None:

@@ -13,17 +13,19 @@ from contextlib import ExitStack, contextmanager
 
 import sqlalchemy as sa
 
-from replica_worker.engines.interface import Snapshot
 from replica_worker.errors import DatabaseUnreachableError, SourceAwayError, SourceFullError
 from replica_worker.ledger.endpoints import Outage
 from replica_worker.usecases.deployment import Deployment
+from replica_worker.usecases.metered import MeteredSnapshot
 
 _PAUSE_SECONDS = 0.2  # between two looks for a free slot
 
 
 @contextmanager
-def open_source(deployment: Deployment, connection: sa.Connection) -> Iterator[Snapshot]:
+def open_source(deployment: Deployment, connection: sa.Connection) -> Iterator[MeteredSnapshot]:
     """A snapshot of the source, under a slot held by the warehouse session of `connection`.
+
+    It counts what is read through it.
 
     Raises:
         SourceFullError: all slots are taken, and none came free within a few seconds.
@@ -42,7 +44,7 @@ def open_source(deployment: Deployment, connection: sa.Connection) -> Iterator[S
             endpoints.note_failure(deployment.source_name, rules, cause=error.cause)
             raise
         endpoints.note_success(deployment.source_name)
-        yield snapshot
+        yield MeteredSnapshot(snapshot)
 
 
 def is_source_resting(deployment: Deployment) -> bool:

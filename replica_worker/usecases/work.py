@@ -31,7 +31,8 @@ from replica_worker.model.days import dated_days
 from replica_worker.usecases.chunk_work import ChunkWork
 from replica_worker.usecases.deployment import Deployment, Policy, read_today
 from replica_worker.usecases.leases import LeaseKeeper
-from replica_worker.usecases.reconcile import bring_parent_on, check_chunk, load_chunk
+from replica_worker.usecases.load import bring_parent_on, load_chunk
+from replica_worker.usecases.reconcile import check_chunk
 from replica_worker.usecases.replay import replay_chunk
 
 _log = logging.getLogger(__name__)

@@ -56,6 +56,7 @@ class Source(RuleBasedStateMachine):
 
     databases: ClassVar[Databases]
     versioned: ClassVar[bool]
+    row_by_row: ClassVar[bool]  # checks mend single rows, however small the chunk is
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,7 +64,10 @@ class Source(RuleBasedStateMachine):
         folder = Path(self.cleanup.enter_context(tempfile.TemporaryDirectory()))
         site = self.cleanup.enter_context(self.databases.lend())
         text = spec_text(table(versioned=self.versioned))
-        self.replica: Replica = self.cleanup.enter_context(open_replica(site, folder, text))
+        replica = self.cleanup.enter_context(open_replica(site, folder, text))
+        self.replica: Replica = replica
+        if self.row_by_row:
+            self.replica = replica.with_policy(fewest_rows_to_drill=0, largest_share_to_drill=9)
         self.replica.make_source()
         self.version = 0
         self.source: dict[Key, Row] = {}
@@ -180,9 +184,11 @@ class Source(RuleBasedStateMachine):
         assert held == wanted
 
 
+@pytest.mark.parametrize("row_by_row", [False, True], ids=["whole chunks", "row by row"])
 @pytest.mark.parametrize("versioned", [True, False], ids=["rowversion", "no rowversion"])
-def test_copies_follow_the_source(databases: Databases, versioned: bool) -> None:
-    machine = type("AnySource", (Source,), {"databases": databases, "versioned": versioned})
+def test_copies_follow_the_source(databases: Databases, versioned: bool, row_by_row: bool) -> None:
+    kind = {"databases": databases, "versioned": versioned, "row_by_row": row_by_row}
+    machine = type("AnySource", (Source,), kind)
     case = machine.TestCase()
     # A failing example is short enough as it is; to shorten it would take minutes.
     case.settings = settings(

@@ -35,14 +35,21 @@ _PLACE = sql.SQL("t.ctid AS __place, t.tableoid AS __part")  # finds a row again
 _SAME_PLACE = sql.SQL("d.ctid = p.__place AND d.tableoid = p.__part")
 
 
-def list_surplus_keys(chunk: StagedChunk, zone: ZoneInfo) -> sql.Composable:
-    """Keys of the target's rows of the chunk that are not staged, in JSON lists."""
+def list_surplus_keys(
+    chunk: StagedChunk, zone: ZoneInfo, gone: KeyList | None = None
+) -> sql.Composable:
+    """Keys of the target's rows of the chunk that are not staged, in JSON lists.
+
+    With `gone`, only those of them whose keys are listed.
+    """
+    listed = keys_in(chunk.table, gone.json) if gone else sql.SQL("TRUE")
     return sql.SQL(
         """
         SELECT jsonb_agg(key)::text, count(*)
           FROM (SELECT {key} AS key,
                        row_number() OVER () / {size} AS list
                 {rows}
+                   AND {listed}
                    AND NOT EXISTS ({staged})) AS surplus
          GROUP BY list
         """
@@ -50,6 +57,7 @@ def list_surplus_keys(chunk: StagedChunk, zone: ZoneInfo) -> sql.Composable:
         key=key_as_json(chunk.table),
         size=sql.Literal(KEYS_PER_LIST),
         rows=_target_rows(chunk, zone),
+        listed=listed,
         staged=_staged_twin(chunk),
     )
 

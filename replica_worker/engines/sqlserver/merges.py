@@ -110,8 +110,11 @@ LIST_STAGING = Fragment(
 # ---------------------------------------------------------------- what the merge would do
 
 
-def list_surplus_keys(chunk: StagedChunk, zone: ZoneInfo) -> Fragment:
-    """Keys of the target's rows of the chunk that are not staged, in JSON lists."""
+def list_surplus_keys(chunk: StagedChunk, zone: ZoneInfo, gone: KeyList | None = None) -> Fragment:
+    """Keys of the target's rows of the chunk that are not staged, in JSON lists.
+
+    With `gone`, only those of them whose keys are listed.
+    """
     return compose(
         """
         SELECT CONCAT(N'[', STRING_AGG(CAST(surplus.[key] AS nvarchar(max)), N','), N']') AS keys,
@@ -123,7 +126,7 @@ def list_surplus_keys(chunk: StagedChunk, zone: ZoneInfo) -> Fragment:
         """,
         key=key_as_json(chunk.table),
         size=KEYS_PER_LIST,
-        rows=_surplus_rows(chunk, zone),
+        rows=_surplus_rows(chunk, zone, gone),
     )
 
 

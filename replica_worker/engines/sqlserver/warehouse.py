@@ -85,9 +85,11 @@ class SqlServerWarehouse:
 
     def surplus_keys(self, connection: sa.Connection, chunk: StagedChunk) -> list[KeyList]:
         """Keys of the target's rows of the chunk that are not staged."""
-        statement = merges.list_surplus_keys(chunk, self._options.zone)
-        rows = fetch_rows(connection, statement, "list surplus rows")
-        return [KeyList(json=str(json), count=int(count)) for json, count in rows]
+        found = []
+        for gone in [None] if chunk.is_complete else chunk.gone:
+            statement = merges.list_surplus_keys(chunk, self._options.zone, gone)
+            found += fetch_rows(connection, statement, "list surplus rows")
+        return [KeyList(json=str(json), count=int(count)) for json, count in found]
 
     def replaced_keys(self, connection: sa.Connection, chunk: StagedChunk) -> list[KeyList]:
         """Keys of the target's rows, on any day, that differ from their staged twins."""

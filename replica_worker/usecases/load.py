@@ -1,0 +1,127 @@
+"""Loading a chunk: all of a day or table, what came to an incremental one, a table's strays."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import sqlalchemy as sa
+
+from replica_worker.engines.interface import Side
+from replica_worker.model.chunks import ChunkState
+from replica_worker.model.digests import Comparison, Verdict
+from replica_worker.model.manifest import ExtractKind
+from replica_worker.model.specs import Strategy
+from replica_worker.usecases.chunk_records import (
+    LOAD_CHECK,
+    compare_digests,
+    finish_unchanged,
+    is_exposed,
+    make_record,
+    replicate_or_refuse,
+    require_target,
+    skip_chunk,
+)
+from replica_worker.usecases.chunk_work import ChunkWork, ExtractRequest, Replicated, whole_chunk
+from replica_worker.usecases.deployment import Deployment
+from replica_worker.usecases.metered import MeteredSnapshot
+from replica_worker.usecases.replicate import replicate_rows
+from replica_worker.usecases.source_door import open_source
+
+
+def load_chunk(deployment: Deployment, work: ChunkWork) -> ChunkState:
+    """Extract, stage and merge the chunk; SKIPPED if the source does not expose its table."""
+    require_target(deployment, work)
+    with open_source(deployment, work.connection) as snapshot:
+        if not is_exposed(snapshot, work):
+            return skip_chunk(deployment, work)
+        if work.spec.strategy is Strategy.INCREMENTAL:
+            _load_increment(deployment, snapshot, work)
+        elif work.is_strays:
+            _load_strays(deployment, snapshot, work)
+        else:
+            replicate_or_refuse(
+                deployment,
+                snapshot,
+                work,
+                whole_chunk(work),
+                make_record(deployment, snapshot, work),
+            )
+    return ChunkState.MERGED
+
+
+def _load_increment(deployment: Deployment, snapshot: MeteredSnapshot, work: ChunkWork) -> None:
+    """Bring an incremental table up to date, and prove it.
+
+    Rows above the highest rowversion that the target holds come first. What an increment cannot
+    show (deleted rows, rows committed late below the watermark) shows in the digests, and then
+    the whole table is brought over: the increment saves work, the digest decides.
+    """
+    comparison = compare_digests(deployment, snapshot, work)
+    if comparison.is_equal:
+        finish_unchanged(
+            deployment, snapshot, work, comparison, Verdict.MATCH, LOAD_CHECK, ChunkState.MERGED
+        )
+        return
+    watermark = deployment.warehouse.highest_rowversion(work.connection, work.spec)
+    work.connection.commit()
+    if watermark is None:
+        replicate_or_refuse(
+            deployment, snapshot, work, whole_chunk(work), make_record(deployment, snapshot, work)
+        )
+        return
+    increment = ExtractRequest(rows=work.source_rows.above(watermark), kind=ExtractKind.INCREMENT)
+    done: list[Comparison] = []
+
+    def record_if_equal(connection: sa.Connection, replicated: Replicated) -> None:
+        target = deployment.warehouse.digest(
+            connection, work.source_rows.on(Side.WAREHOUSE), comparison.source.kind
+        )
+        now = Comparison(source=comparison.source, target=target)
+        if now.is_equal:
+            done.append(now)
+            proven = replace(replicated, digest=now.source)
+            make_record(deployment, snapshot, work)(connection, proven)
+        else:
+            deployment.ledger.chunks.require_lease(connection, work.claim)
+
+    first = replicate_or_refuse(deployment, snapshot, work, increment, record_if_equal)
+    if not done:
+        whole = whole_chunk(work, part="full")
+        record = make_record(deployment, snapshot, work, earlier=first.counts)
+        replicate_or_refuse(deployment, snapshot, work, whole, record)
+
+
+def _load_strays(deployment: Deployment, snapshot: MeteredSnapshot, work: ChunkWork) -> None:
+    """Bring the table's strays over if their digests differ: they are few and seldom change."""
+    comparison = compare_digests(deployment, snapshot, work)
+    if comparison.is_equal:
+        finish_unchanged(
+            deployment, snapshot, work, comparison, Verdict.MATCH, LOAD_CHECK, ChunkState.MERGED
+        )
+    else:
+        replicate_or_refuse(
+            deployment, snapshot, work, whole_chunk(work), make_record(deployment, snapshot, work)
+        )
+
+
+def bring_parent_on(deployment: Deployment, work: ChunkWork) -> None:
+    """Load the parent's rows of a child's day again: rows that came late date the child's.
+
+    Under the parent's own lock; if another worker has it, that worker brings them.
+    """
+    if work.spec.day_from is None:
+        return
+    parent = deployment.spec.table(work.spec.day_from.parent)
+    chunk = replace(work.claim.chunk, table=parent.name)
+    parent_work = replace(work, spec=parent, claim=replace(work.claim, chunk=chunk))
+
+    def record(connection: sa.Connection, _: Replicated) -> None:
+        deployment.ledger.chunks.require_lease(connection, work.claim)
+
+    with (
+        deployment.warehouse.lock_chunk(work.connection, parent_work.lock_name) as is_ours,
+        open_source(deployment, work.connection) as snapshot,
+    ):
+        if is_ours:
+            whole = whole_chunk(parent_work, part="again")
+            replicate_rows(deployment, snapshot, parent_work, whole, record)
