@@ -36,9 +36,3 @@ def _postgresql(element: utc_now, compiler: Any, **kwargs: Any) -> str:
 def _mssql(element: utc_now, compiler: Any, **kwargs: Any) -> str:
     seconds = compiler.process(element.clauses, **kwargs)
     return f"DATEADD(second, {seconds}, SYSUTCDATETIME())"
-
-
-def read_clock(connection: sa.Connection) -> datetime:
-    """The database's instant, aware and in UTC."""
-    instant: datetime = connection.execute(sa.select(utc_now())).scalar_one()
-    return instant.replace(tzinfo=UTC)

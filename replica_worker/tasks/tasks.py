@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 from celery import Task
 
 from replica_worker.errors import UsageError
 from replica_worker.model.chunks import ChunkId, ChunkState, RunKind
-from replica_worker.model.days import ONE_DAY, DayRange, yesterday
+from replica_worker.model.days import ONE_DAY, DayRange
 from replica_worker.tasks.app import app
 from replica_worker.tasks.context import current_deployment, worker_name
 from replica_worker.tasks.dispatch import (
@@ -21,7 +21,7 @@ from replica_worker.tasks.dispatch import (
     feed_later,
     start_chord,
 )
-from replica_worker.usecases.deployment import Deployment
+from replica_worker.usecases.deployment import Deployment, read_today
 from replica_worker.usecases.runs import begin_run, feed_run, finalize_run, plan_run, sweep
 from replica_worker.usecases.work import work_on_chunk
 
@@ -91,10 +91,14 @@ def close_nightly() -> None:
 
 
 def _bring_nightly_on() -> str:
-    """Begin last night's run unless the ledger has it: a doubled or late tick does no harm."""
+    """Begin last night's run unless the ledger has it: a doubled or late tick does no harm.
+
+    Which night that is the warehouse's clock says: a worker whose own clock jumped must not begin
+    nights that have not come, which would be taken for done when they do.
+    """
     deployment = current_deployment()
     _begin_missed_nights(deployment)
-    day = yesterday(now=datetime.now(UTC), zone=deployment.zone)
+    day = read_today(deployment) - ONE_DAY
     _begin_nightly(deployment, day)
     return f"{NIGHTLY_PREFIX}{day}"
 
@@ -102,7 +106,7 @@ def _bring_nightly_on() -> str:
 def _begin_missed_nights(deployment: Deployment) -> None:
     """Begin the nights between the newest that the ledger has and last night's."""
     newest = deployment.ledger.runs.last_nightly_day(NIGHTLY_PREFIX)
-    last = yesterday(now=datetime.now(UTC), zone=deployment.zone) - ONE_DAY
+    last = read_today(deployment) - 2 * ONE_DAY
     if newest is None or newest >= last:
         return
     first = max(newest, last - _MOST_NIGHTS * ONE_DAY) + ONE_DAY
