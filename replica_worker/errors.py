@@ -148,6 +148,10 @@ class MergeError(ReplicaError):
     """Staged rows could not be made the target's rows; the target is unchanged."""
 
 
+class RunChangedSinceError(ReplicaError):
+    """A later run changed what an earlier one is to be undone of."""
+
+
 class RowsElsewhereError(MergeError):
     """Staged rows would overwrite rows of other days; that needs the lock of the table's moves."""
 

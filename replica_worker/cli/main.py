@@ -14,7 +14,7 @@ import click
 from replica_worker import __version__
 from replica_worker.cli.doctor import doctor
 from replica_worker.cli.look import history, status, verify
-from replica_worker.cli.recover import cancel, replay, retry
+from replica_worker.cli.recover import cancel, replay, retry, undo
 from replica_worker.cli.schema import schema
 from replica_worker.cli.setup import migrate
 from replica_worker.cli.work import backfill, check_fixes, run
@@ -72,6 +72,7 @@ for command in (
     retry,
     cancel,
     replay,
+    undo,
     status,
     history,
     verify,

@@ -1,4 +1,4 @@
-"""Commands for when things went wrong: `retry`, `cancel`, `replay`."""
+"""Commands for when things went wrong: `retry`, `cancel`, `replay`, `undo`."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from replica_worker.usecases.runs import (
     recover_chunks,
     retry_run,
 )
+from replica_worker.usecases.undo import plan_undo_of
 
 _POLL_SECONDS = 0.5
 
@@ -130,6 +131,27 @@ def replay(
             print_plan(plan)
             return
         options = RunOptions(allow_deletes=allow_deletes)
+        context.exit(carry_out(session, plan, options, wait=wait, inline=inline))
+
+
+@click.command()
+@run_argument
+@dry_run_option
+@click.option("--inline", is_flag=True, help="Work in this process, without a broker.")
+@click.option("--wait", is_flag=True, help="Show progress until the run is done.")
+@click.pass_context
+def undo(context: click.Context, run_id: str, dry_run: bool, wait: bool, inline: bool) -> None:
+    """Put back the rows that a run deleted, moved or overwrote; the source is not touched."""
+    with open_session() as session:
+        require_metadata_tables(session.deployment)
+        plan = plan_undo_of(session.deployment, run_id)
+        if not plan.chunks:
+            click.echo(f"nothing to do: run {run_id} took no row away")
+            return
+        if dry_run:
+            print_plan(plan)
+            return
+        options = RunOptions(undo_of=run_id)
         context.exit(carry_out(session, plan, options, wait=wait, inline=inline))
 
 

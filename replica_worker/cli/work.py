@@ -167,7 +167,7 @@ def bring_about(session: Session, work: OpenRun, *, wait: bool, inline: bool) ->
         click.echo("embedded servers have no workers: working in this process", err=True)
     if session.is_embedded or inline:
         require_metadata_tables(deployment)
-        require_inline_means(session, reads_source=work.kind is not RunKind.REPLAY)
+        require_inline_means(session, reads_source=work.kind not in (RunKind.REPLAY, RunKind.UNDO))
         return _report(session, _work_here(deployment, work.begin(), work.chunks))
     return _send(session, work, wait=wait)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -116,6 +117,28 @@ class Audit:
         source = Digest.parse(row.source_digest)
         repaired = Verdict(row.verdict) is Verdict.REPAIRED
         return source, source if repaired else Digest.parse(row.target_digest)
+
+    def changed_since(
+        self, run_id: str, chunks: Collection[tuple[str, date]]
+    ) -> list[tuple[str, str, date]]:
+        """(run, table, day) of later merges, newest first, that changed one of the run's chunks."""
+        mine, later = self._audit.alias("mine"), self._audit.alias("later")
+        changed = later.c.rows_inserted + later.c.rows_updated + later.c.rows_deleted
+        query = (
+            sa.select(later.c.run_id, later.c.table_name, later.c.day)
+            .join(mine, sa.and_(mine.c.table_name == later.c.table_name, mine.c.day == later.c.day))
+            .where(
+                mine.c.run_id == run_id,
+                later.c.run_id != run_id,
+                later.c.checked_at > mine.c.checked_at,
+                changed > 0,
+            )
+            .order_by(later.c.checked_at.desc())
+        )
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        wanted = set(chunks)
+        return [(run, table, day) for run, table, day in rows if (table, day) in wanted]
 
     def of_run(self, run_id: str) -> list[AuditRow]:
         """The audit rows of a run, by table and day."""

@@ -38,6 +38,7 @@ class RunOptions:
     allow_deletes: bool = False  # the delete guard is off
     deep: bool = False  # checks compare content even where a rowversion would do
     repair: bool = True  # checks repair what differs
+    undo_of: str | None = None  # the run that an undo undoes
 
 
 @dataclass(frozen=True, kw_only=True)

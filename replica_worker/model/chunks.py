@@ -18,6 +18,7 @@ class RunKind(StrEnum):
     BACKFILL = "backfill"
     CHECK_FIXES = "check_fixes"
     REPLAY = "replay"  # from the archive; the source is not touched
+    UNDO = "undo"  # of another run: what it took away is put back
 
 
 class RunStatus(StrEnum):
@@ -41,6 +42,7 @@ class Action(StrEnum):
     LOAD = "load"  # extract, stage, merge
     CHECK = "check"  # compare digests; extract and merge what differs
     REPLAY = "replay"  # stage and merge what the archive holds
+    UNDO = "undo"  # put back what another run's merges took away
 
 
 class ChunkState(StrEnum):

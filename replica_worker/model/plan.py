@@ -92,6 +92,18 @@ def plan_replay(
     return _plan(RunKind.REPLAY, tables, days, chunks)
 
 
+def plan_undo(
+    *, tables: Sequence[TableSpec], days: DayRange, chunks: Collection[tuple[str, date]]
+) -> Plan:
+    """Put back what a run over these days took away; `chunks` are the tables and days it did."""
+    waves = {table.name: _wave(table) for table in tables}
+    planned = [
+        PlannedChunk(table=table, day=day, action=Action.UNDO, wave=waves[table])
+        for table, day in chunks
+    ]
+    return _plan(RunKind.UNDO, tables, days, planned)
+
+
 def _strays(tables: Sequence[TableSpec], action: Action, *, after: int) -> Iterator[PlannedChunk]:
     """One chunk for the strays of each daily table, in the wave of its days."""
     for table in tables:

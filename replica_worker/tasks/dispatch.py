@@ -51,7 +51,9 @@ def ask_to_close(run_id: str, kind: RunKind) -> None:
 
 def queue_of(kind: RunKind) -> str:
     """What takes long waits in a queue of its own, so that it never holds up the night."""
-    return BACKFILL_QUEUE if kind in (RunKind.BACKFILL, RunKind.REPLAY) else DAILY_QUEUE
+    return (
+        BACKFILL_QUEUE if kind in (RunKind.BACKFILL, RunKind.REPLAY, RunKind.UNDO) else DAILY_QUEUE
+    )
 
 
 def dispatch_run(deployment: Deployment, run_id: str, kind: RunKind) -> None:

@@ -34,6 +34,7 @@ from replica_worker.usecases.leases import LeaseKeeper
 from replica_worker.usecases.load import bring_parent_on, load_chunk
 from replica_worker.usecases.reconcile import check_chunk
 from replica_worker.usecases.replay import replay_chunk
+from replica_worker.usecases.undo import undo_chunk
 
 _log = logging.getLogger(__name__)
 _BUSY_DELAY_SECONDS = 3
@@ -103,6 +104,8 @@ def _busy(chunk: ChunkId) -> ChunkBusyError:
 def _load_or_check(deployment: Deployment, work: ChunkWork, options: RunOptions) -> ChunkState:
     if work.claim.action is Action.REPLAY:
         return replay_chunk(deployment, work)
+    if work.claim.action is Action.UNDO:
+        return undo_chunk(deployment, work, options.undo_of or "")
     try:
         if work.claim.action is Action.LOAD:
             return load_chunk(deployment, work)

@@ -105,10 +105,27 @@ def test_a_cancelled_run_ends_when_its_chunk_under_way_has(staffed: Shop) -> Non
     staffed.expect_equal()
 
 
-@pytest.mark.parametrize("command", ["retry", "cancel"])
+@pytest.mark.parametrize("command", ["retry", "cancel", "undo"])
 def test_an_unknown_run_is_told_in_one_line(shop: Shop, command: str) -> None:
     answer = shop.replica(command, "nowhere")
 
     assert answer.code == 2, answer
     (line,) = answer.err.splitlines()
     assert "nowhere" in line
+
+
+def test_undo_puts_back_what_a_check_took_away(shop: Shop) -> None:
+    shop.open(days=2)
+    shop.must("backfill", "--start", day(0), "--end", day(1), "--inline")
+    before = shop.target_rows("ORDERS")
+    shop.source.execute('DELETE FROM "COM_5013"."ORDER_LINES" WHERE "ORDER_ID" = 1')
+    shop.source.execute('DELETE FROM "COM_5013"."ORDERS" WHERE "ID" = 1')
+    shop.must("check-fixes", "--date", day(0), "--table", "ORDERS", "--inline")
+    assert shop.target_rows("ORDERS") != before
+    run_id = str(shop.runs()[-1]["run_id"])
+
+    assert "ORDERS" in shop.must("undo", run_id, "--dry-run").out
+    shop.must("undo", run_id, "--inline")
+
+    assert shop.target_rows("ORDERS") == before
+    assert (shop.runs()[-1]["kind"], shop.runs()[-1]["status"]) == ("undo", "succeeded")
