@@ -11,10 +11,12 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, ClassVar
 
+from replica_worker.masking import masked
+
 
 def _phrase(text: str) -> str:
-    """One line without its full stop."""
-    return " ".join(text.split()).rstrip(". ")
+    """One line without its full stop and without secrets."""
+    return masked(" ".join(text.split())).rstrip(". ")
 
 
 def _sentence(phrase: str) -> str:
@@ -48,7 +50,7 @@ class ReplicaError(Exception):
         self.next_step = _phrase(next_step)
         self.retryable = retryable
         self.chunk = chunk
-        super().__init__(operation, cause, next_step)
+        super().__init__(self.operation, self.cause, self.next_step)
 
     def __str__(self) -> str:
         where = f" [{self.chunk}]" if self.chunk else ""

@@ -1,4 +1,4 @@
-"""Settings: the one place that reads the environment and `.env.local`.
+"""Settings: the one place that reads the environment, `.env.local` and mounted secret files.
 
 Every setting is `REPLICA_` and the field's name in capitals. URLs hold passwords; they are kept
 as secrets and never shown whole.
@@ -6,6 +6,7 @@ as secrets and never shown whole.
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -16,10 +17,13 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from replica_worker.errors import SettingsError
+from replica_worker.masking import learn_url
 from replica_worker.model.encoding import Encoding
 
 DEFAULT_SPEC_FILE = Path(__file__).parent.parent / "docs" / "replica_schema.json"
 MIGRATIONS_FOLDER = Path(__file__).parent.parent / "migrations"
+SECRETS_SETTING = "REPLICA_SECRETS_DIR"  # in the environment only
+DEFAULT_SECRETS = Path("/run/secrets")  # where Docker and Podman mount them
 
 Seconds = Annotated[float, Field(ge=1, le=7 * 24 * 3600)]
 
@@ -61,6 +65,19 @@ class Settings(BaseSettings):
     window: Annotated[int, Field(ge=1, le=10_000)] = 64
     delete_share: Annotated[float, Field(ge=0, le=1)] = 0.5
 
+    @field_validator("source_url", "target_url", "broker_url")
+    @classmethod
+    def _learned(cls, url: SecretStr | None) -> SecretStr | None:
+        if url:
+            learn_url(url.get_secret_value())
+        return url
+
+    @field_validator("exports")
+    @classmethod
+    def _learned_exports(cls, location: str) -> str:
+        learn_url(location)
+        return location
+
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
@@ -98,7 +115,7 @@ class Settings(BaseSettings):
 def load_settings() -> Settings:
     """Read the settings once; SettingsError names the first that is wrong."""
     try:
-        return Settings()
+        return Settings(_secrets_dir=_secrets_folder())
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
         field = str(problem["loc"][0]) if problem["loc"] else "settings"
@@ -110,7 +127,28 @@ def load_settings() -> Settings:
         ) from None
     except UnicodeDecodeError:
         raise SettingsError(
-            operation="read .env.local",
-            cause="it is not UTF-8 text",
+            operation="read .env.local and the secret files",
+            cause="one of them is not UTF-8 text",
             next_step="Save it as UTF-8",
         ) from None
+    except OSError as error:
+        raise SettingsError(
+            operation=f"read {error.filename or 'the settings'}",
+            cause=error.strerror or type(error).__name__,
+            next_step="Give this user the right to read it",
+        ) from None
+
+
+def _secrets_folder() -> Path | None:
+    """Where files named like settings are mounted, a value in each; None if there is no such."""
+    named = os.environ.get(SECRETS_SETTING)
+    folder = Path(named or DEFAULT_SECRETS)
+    if folder.is_dir():
+        return folder
+    if named:
+        raise SettingsError(
+            operation=f"read {SECRETS_SETTING}",
+            cause=f"{folder} is not a folder",
+            next_step="Name the folder that holds a file for each setting",
+        )
+    return None

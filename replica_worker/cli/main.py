@@ -30,6 +30,9 @@ from replica_worker.errors import (
     SpecError,
     UsageError,
 )
+from replica_worker.masking import mask_crashes, mask_logger, masked
+
+_log = logging.getLogger(__name__)
 
 DONE, FAILED, WRONG = 0, 1, 2
 
@@ -87,6 +90,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.basicConfig(
         level=logging.WARNING, format="%(levelname)s %(message)s", stream=sys.stderr
     )
+    mask_logger(logging.getLogger())
+    mask_crashes()
     sys.exit(run_command(arguments))
 
 
@@ -107,6 +112,13 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
         return _complain(f"replica: {error}", WRONG if _is_wrong(error) else FAILED)
     except BrokenPipeError:
         return FAILED
+    except Exception as error:
+        _log.debug("unexpected error", exc_info=True)
+        return _complain(
+            f"replica: unexpected {type(error).__name__}: {' '.join(str(error).split())[:300]}. "
+            "This is a fault of the product; REPLICA_LOG_LEVEL=DEBUG shows where it happened.",
+            FAILED,
+        )
     return result if isinstance(result, int) else DONE
 
 
@@ -117,5 +129,5 @@ def _is_wrong(error: ReplicaError) -> bool:
 
 
 def _complain(message: str, code: int) -> int:
-    click.echo(message, err=True)
+    click.echo(masked(message), err=True)
     return code

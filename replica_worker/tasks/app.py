@@ -10,18 +10,28 @@ Settings that matter for not losing work, and why:
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import Any
 
-from celery import Celery
+from celery import Celery, Task
 from celery.schedules import crontab
-from celery.signals import celeryd_init, worker_process_init, worker_process_shutdown
+from celery.signals import (
+    after_setup_logger,
+    after_setup_task_logger,
+    celeryd_init,
+    worker_process_init,
+    worker_process_shutdown,
+)
 from kombu import Queue
 
 from replica_worker.embedded import die_with_parent
 from replica_worker.errors import ReplicaError, SettingsError
+from replica_worker.masking import mask_crashes, mask_logger
 from replica_worker.settings import load_settings
 from replica_worker.tasks.context import check_deployment, close_deployment, current_deployment
+
+_log = logging.getLogger(__name__)
 
 DAILY_QUEUE = "daily"
 BACKFILL_QUEUE = "backfill"
@@ -33,6 +43,25 @@ _SOCKET_SECONDS = 30
 _CHUNKS_PER_CHILD = 500  # then the child is replaced: what leaks, leaks for a while only
 
 
+class MaskedTask(Task[Any, Any]):
+    """A task whose error, which Celery keeps in the result backend, holds no secret."""
+
+    def __call__(self, *words: Any, **named: Any) -> Any:
+        """Run; whatever goes wrong is a ReplicaError."""
+        try:
+            return super().__call__(*words, **named)
+        except ReplicaError:
+            raise
+        except Exception as error:
+            _log.exception("task %s failed", self.name)
+            raise ReplicaError(
+                operation=f"run {self.name}",
+                cause=f"{type(error).__name__}: {error}",
+                next_step="The worker's log has the details; the ledger brings the work on",
+                retryable=True,
+            ) from None
+
+
 def make_app() -> Celery:
     """The application, configured from the settings."""
     settings = load_settings()
@@ -42,8 +71,9 @@ def make_app() -> Celery:
             cause="it is not set",
             next_step="Set it in the environment or in .env.local",
         )
-    broker = settings.broker_url.get_secret_value()
-    app = Celery("replica_worker", broker=broker, backend=broker)
+    broker = with_certificate_check(settings.broker_url.get_secret_value())
+    masked_task = f"{__name__}:{MaskedTask.__name__}"
+    app = Celery("replica_worker", broker=broker, backend=broker, task_cls=masked_task)
     app.conf.update(
         include=["replica_worker.tasks.tasks"],
         task_serializer="json",
@@ -81,6 +111,13 @@ def make_app() -> Celery:
     return app
 
 
+def with_certificate_check(url: str) -> str:
+    """A `rediss` URL that says what Celery insists on: whether the certificate is checked."""
+    if not url.startswith("rediss://") or "ssl_cert_reqs=" in url:
+        return url
+    return f"{url}{'&' if '?' in url.rpartition('@')[2] else '?'}ssl_cert_reqs=required"
+
+
 def _beat_schedule() -> dict[str, dict[str, Any]]:
     """When the nightly run's steps are due; each is derived from the ledger when it comes."""
     return {
@@ -111,6 +148,14 @@ def _app_or_exit() -> Celery:
 
 
 app = _app_or_exit()
+
+
+@after_setup_logger.connect
+@after_setup_task_logger.connect
+def mask_log(logger: logging.Logger, **_: Any) -> None:
+    """Whatever a worker or beat logs is masked."""
+    mask_logger(logger)
+    mask_crashes()
 
 
 @celeryd_init.connect
