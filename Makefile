@@ -8,7 +8,7 @@ BIN := .venv/bin
 COMPILE := pip compile --quiet --upgrade --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links --python-version 3.11
 
-.PHONY: help setup setup-dev demo lint test lock clean
+.PHONY: help setup setup-dev demo lint test bench lock clean
 
 help: ## say what there is to make
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -30,11 +30,17 @@ lint: setup-dev ## check format, style and types
 test: lint ## lint, then run all tests (ARGS="..." are passed to pytest)
 	@exec $(BIN)/pytest $(ARGS)
 
+bench: setup-dev ## measure the product beside other tools (ARGS="--rows 60000 --days 3" is quick)
+	@test -x .venv-bench/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python .venv-bench
+	@$(BIN)/uv pip install --quiet --require-hashes -p .venv-bench/bin/python -r benchmarks/requirements.txt
+	@exec $(BIN)/python -m benchmarks --peers .venv-bench/bin/python $(ARGS)
+
 lock: setup-dev ## pin the newest versions of requirements*.in, with hashes
 	@$(BIN)/uv $(COMPILE) requirements.in -o requirements.txt
 	@$(BIN)/uv $(COMPILE) requirements-dev.in -o requirements-dev.txt
+	@$(BIN)/uv $(COMPILE) benchmarks/requirements.in -o benchmarks/requirements.txt
 	@echo uv | $(BIN)/uv $(COMPILE) - -o scripts/installer.txt
 
 clean: ## remove what can be made again: .venv, caches, build folders
-	@rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .venv-bench build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

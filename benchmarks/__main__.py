@@ -1,0 +1,119 @@
+"""`python -m benchmarks`: measure side by side, interleaved, and write docs/performance.md."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from benchmarks.report import Figures, write_report
+from benchmarks.site import Site, open_site
+from benchmarks.table import FIRST_DAY, Table
+from benchmarks.watch import Cost, run_watched
+
+ROOT = Path(__file__).parent.parent
+DAY = FIRST_DAY + timedelta(days=1)
+_WIDE_COLUMNS = 184
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One thing that is measured."""
+
+    name: str
+    command: list[str]
+    prepare: Callable[[Site], None] = lambda _: None
+
+
+def main() -> None:
+    """Build the source, measure, report."""
+    wanted = _arguments()
+    sales = Table(name="SALES", rows=wanted.rows, days=wanted.days)
+    wide_rows = max(1, sales.rows_per_day * 25 // _WIDE_COLUMNS)
+    wide = Table(name="WIDE_SALES", rows=wide_rows * 2, days=2, columns=_WIDE_COLUMNS)
+    costs: dict[str, list[Cost]] = defaultdict(list)
+    with open_site(sales, wide) as site:
+        for turn in range(wanted.repeat):
+            site.empty_targets()
+            for case in _cases(sales, wanted.peers):
+                if wanted.only and wanted.only not in case.name:
+                    continue
+                case.prepare(site)
+                cost = run_watched(case.command, site.environment)
+                costs[case.name].append(cost)
+                print(f"{turn + 1}/{wanted.repeat} {case.name:28} {cost.seconds:9.3f} s"
+                      f" {cost.peak_mb:7.0f} MB", flush=True)  # fmt: skip
+    figures = Figures(rows=wanted.rows, days=wanted.days, repeat=wanted.repeat, costs=costs)
+    write_report(figures, ROOT / "docs", publish=wanted.publish)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--rows", type=int, default=2_000_000)
+    parser.add_argument("--days", type=int, default=30)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--only", help="measure only what has this in its name")
+    parser.add_argument("--peers", help="Python of the environment that holds the other tools")
+    parser.add_argument(
+        "--publish", action="store_true", help="write table and chart into docs/performance.md"
+    )
+    return parser.parse_args()
+
+
+def _cases(sales: Table, peers: str | None) -> list[Case]:
+    """In an order in which each finds in the targets what it expects."""
+    first, last = str(FIRST_DAY), str(sales.last_day)
+    every_day = ["backfill", "--start", first, "--end", last, "--table", "SALES"]
+    one_day = ["backfill", "--start", str(DAY), "--end", str(DAY), "--table", "SALES", "--inline"]
+    empty: Callable[[Site], None] = Site.empty_targets
+    cases = [
+        Case(name="backfill, 2 workers", command=_module("benchmarks.workers", *every_day),
+             prepare=empty),
+        *_peer_cases(peers, "sling_full", "dlt_merge"),
+        Case(name="backfill, 1 process", command=_replica(*every_day, "--inline"), prepare=empty),
+        Case(name="day again, unchanged", command=_replica(*one_day)),
+        Case(
+            name="check-fixes, unchanged",
+            command=_replica("check-fixes", "--date", str(DAY), "--table", "SALES", "--inline"),
+        ),
+        Case(
+            name="nightly",
+            command=_replica("run", "--date", last, "--table", "SALES", "--inline"),
+            prepare=lambda site: site.delete_day(last),
+        ),
+        *_peer_cases(peers, "sling_day", "pandas_append", "connectorx_parquet"),
+        Case(name="extract, all days", command=_step("extract", "SALES", sales.days)),
+    ]  # fmt: skip
+    steps = ("copy_binary", "extract", "parquet_write", "insert_select", "load", "merge_new",
+             "merge_unchanged", "merge_changed", "empty_chunks")  # fmt: skip
+    cases += [Case(name=step, command=_step(step, "SALES", 1)) for step in steps]
+    for step in ("extract", "load", "merge_new"):
+        cases.append(Case(name=f"wide {step}", command=_step(step, "WIDE_SALES", 1)))
+    return cases
+
+
+def _peer_cases(python: str | None, *names: str) -> list[Case]:
+    if python is None:
+        return []
+    script = str(ROOT / "benchmarks" / "peers.py")
+    return [Case(name=name, command=[python, script, name]) for name in names]
+
+
+def _module(name: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", name, *arguments]
+
+
+def _replica(*arguments: str) -> list[str]:
+    return _module("replica_worker", *arguments)
+
+
+def _step(name: str, table: str, days: int) -> list[str]:
+    return _module("benchmarks.steps", name, table, str(days))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""Medians, ratios and a chart out of what was measured."""
+
+from __future__ import annotations
+
+import os
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+from benchmarks.watch import Cost
+
+_BEGIN, _END = "<!-- figures: written by make bench -->", "<!-- end of figures -->"
+_CHART = "performance.svg"
+_CHARTED = (
+    "backfill, 2 workers",
+    "backfill, 1 process",
+    "sling_full",
+    "dlt_merge",
+    "check-fixes, unchanged",
+    "day again, unchanged",
+    "nightly",
+    "sling_day",
+    "pandas_append",
+)
+_BAR, _LABEL, _LINE = 420, 200, 26
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A ratio that is aimed at."""
+
+    says: str
+    numerator: tuple[str, ...]  # medians that are added up
+    denominator: tuple[str, ...]
+    limit: float
+    at_least: bool
+
+
+TARGETS = (
+    Target(says="Sling's full refresh ÷ backfill by 1 process", numerator=("sling_full",),
+           denominator=("backfill, 1 process",), limit=2, at_least=True),
+    Target(says="dlt's merge ÷ backfill by 1 process", numerator=("dlt_merge",),
+           denominator=("backfill, 1 process",), limit=4, at_least=True),
+    Target(says="Sling's full refresh ÷ backfill by 2 workers", numerator=("sling_full",),
+           denominator=("backfill, 2 workers",), limit=2, at_least=True),
+    Target(says="dlt's merge ÷ backfill by 2 workers", numerator=("dlt_merge",),
+           denominator=("backfill, 2 workers",), limit=4, at_least=True),
+    Target(says="Sling's backfill of a day ÷ the day loaded again", numerator=("sling_day",),
+           denominator=("day again, unchanged",), limit=10, at_least=True),
+    Target(says="Sling's backfill of a day ÷ the day checked", numerator=("sling_day",),
+           denominator=("check-fixes, unchanged",), limit=10, at_least=True),
+    Target(says="extract of a day ÷ COPY BINARY to nowhere", numerator=("extract",),
+           denominator=("copy_binary",), limit=2.5, at_least=False),
+    Target(says="ConnectorX to Parquet ÷ extract, all days", numerator=("connectorx_parquet",),
+           denominator=("extract, all days",), limit=1.3, at_least=True),
+    Target(says="stage + merge of a new day ÷ INSERT … SELECT", numerator=("load", "merge_new"),
+           denominator=("insert_select",), limit=2.5, at_least=False),
+    Target(says="stage + merge of an unchanged day ÷ of a new one",
+           numerator=("load", "merge_unchanged"), denominator=("load", "merge_new"), limit=0.5,
+           at_least=False),
+    Target(says="wide day ÷ narrow day of as many cells: extract + stage + merge",
+           numerator=("wide extract", "wide load", "wide merge_new"),
+           denominator=("extract", "load", "merge_new"), limit=1.2, at_least=False),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """All that was measured, by the name of the case."""
+
+    rows: int
+    days: int
+    repeat: int
+    costs: Mapping[str, Sequence[Cost]]
+
+    def seconds(self, *names: str) -> float | None:
+        """The medians of these cases together; None if one was not measured."""
+        if any(name not in self.costs for name in names):
+            return None
+        return sum(statistics.median(cost.seconds for cost in self.costs[name]) for name in names)
+
+
+def write_report(figures: Figures, docs: Path, *, publish: bool) -> None:
+    """Print the tables; with `publish`, write them and the chart into the documentation."""
+    text = "\n".join([_heading(figures), "", *_table(figures), "", *_targets(figures)])
+    print(text)
+    if not publish:
+        return
+    (docs / _CHART).write_text(_chart(figures), encoding="utf-8")
+    page = docs / "performance.md"
+    before, rest = page.read_text(encoding="utf-8").split(_BEGIN)
+    after = rest.split(_END)[1]
+    page.write_text(f"{before}{_BEGIN}\n{text}\n{_END}{after}", encoding="utf-8")
+
+
+def _heading(figures: Figures) -> str:
+    one, five, _ = os.getloadavg()
+    return (
+        f"{figures.rows:,} rows × 25 columns over {figures.days} days; median of {figures.repeat} "
+        f"interleaved; load average at the end {one:.1f} ({five:.1f} over five minutes)."
+    )
+
+
+def _table(figures: Figures) -> list[str]:
+    lines = ["| case | seconds | least – most | peak RSS MB |", "|---|---|---|---|"]
+    for name, costs in figures.costs.items():
+        seconds = sorted(cost.seconds for cost in costs)
+        peak = max(cost.peak_mb for cost in costs)
+        lines.append(
+            f"| {name} | {statistics.median(seconds):.3f} | {seconds[0]:.3f} – {seconds[-1]:.3f} "
+            f"| {peak:.0f} |"
+        )
+    return lines
+
+
+def _targets(figures: Figures) -> list[str]:
+    lines = ["| target | wanted | measured | |", "|---|---|---|---|"]
+    for target in TARGETS:
+        above, below = figures.seconds(*target.numerator), figures.seconds(*target.denominator)
+        if above is None or not below:
+            continue
+        ratio = above / below
+        is_met = ratio >= target.limit if target.at_least else ratio <= target.limit
+        sign = "≥" if target.at_least else "≤"
+        lines.append(
+            f"| {target.says} | {sign} {target.limit:g} | {ratio:.2f} "
+            f"| {'met' if is_met else '**missed**'} |"
+        )
+    return lines
+
+
+def _chart(figures: Figures) -> str:
+    shown = [(name, figures.seconds(name)) for name in _CHARTED]
+    bars = [(name, seconds) for name, seconds in shown if seconds is not None]
+    longest = max((seconds for _, seconds in bars), default=1.0)
+    parts = []
+    for at, (name, seconds) in enumerate(bars):
+        top, width = at * _LINE + 6, max(1.0, seconds / longest * _BAR)
+        is_ours = "_" not in name
+        parts.append(
+            f'<text x="{_LABEL - 8}" y="{top + 13}" text-anchor="end">{escape(name)}</text>'
+            f'<rect x="{_LABEL}" y="{top}" width="{width:.1f}" height="18" '
+            f'fill="{"#2a7f62" if is_ours else "#a9a9a9"}"/>'
+            f'<text x="{_LABEL + width + 6:.1f}" y="{top + 13}">{seconds:.2f} s</text>'
+        )
+    height = len(bars) * _LINE + 12
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_LABEL + _BAR + 90}" height="{height}" '
+        f'font-family="sans-serif" font-size="12">\n' + "\n".join(parts) + "\n</svg>\n"
+    )

@@ -1,0 +1,245 @@
+"""One step of the product, or one limit of the machine, in a process of its own.
+
+`python -m benchmarks.steps NAME DAYS`: the first pass, on another day, warms up connections and
+caches; the second is timed. The last line of the output is `{"seconds": …}`.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+
+import psycopg
+import pyarrow as pa
+import pyarrow.parquet as pq
+from psycopg import sql
+
+from benchmarks.table import DAY_COLUMN, FIRST_DAY, SCHEMA, TARGET_SCHEMA
+from replica_worker.archive.archive import ExtractName, ExtractOrder
+from replica_worker.engines.interface import RowSelection, Side, StagedChunk
+from replica_worker.model.chunks import Action, ChunkId, Plan, PlannedChunk, RunKind
+from replica_worker.model.days import DayRange
+from replica_worker.model.digests import cheapest_kind
+from replica_worker.model.manifest import ExtractKind
+from replica_worker.model.specs import TableSpec
+from replica_worker.settings import load_settings
+from replica_worker.usecases.runs import begin_run
+from replica_worker.usecases.work import work_on_chunk
+from replica_worker.wiring import connect_deployment
+
+_STAGING = "benchmark"
+_EMPTY_CHUNKS = 200
+
+
+class Steps:
+    """The steps, over one table and the first `days` of its days."""
+
+    def __init__(self, table: str, days: int) -> None:
+        self.deployment = connect_deployment(load_settings())
+        self.table: TableSpec = self.deployment.spec.table(table)
+        self.days = DayRange.inclusive(FIRST_DAY, FIRST_DAY + timedelta(days=days - 1))
+        self.rows = RowSelection(table=self.table, side=Side.SOURCE, days=self.days)
+        self.chunk = StagedChunk(
+            table=self.table, staging=_STAGING, days=self.days, is_complete=True
+        )
+
+    def copy_binary(self) -> float:
+        """COPY (SELECT …) TO STDOUT (FORMAT binary), thrown away by libpq's own reader."""
+        statement = sql.SQL(
+            "COPY (SELECT * FROM {} WHERE {c} >= {first} AND {c} < {end}) TO STDOUT (FORMAT binary)"
+        ).format(
+            sql.Identifier(SCHEMA, self.table.name),
+            c=sql.Identifier(DAY_COLUMN),
+            first=sql.Literal(self.days.first),
+            end=sql.Literal(self.days.end),
+        )
+        url = os.environ["REPLICA_SOURCE_URL"].replace("+psycopg", "")
+        with psycopg.connect(url) as connection:
+            text = statement.as_string(connection).encode()
+
+            def copy() -> None:
+                connection.pgconn.exec_(text)
+                while connection.pgconn.get_copy_data(0)[0] > 0:
+                    pass
+                while connection.pgconn.get_result():
+                    pass
+
+            return _warm_then_timed(copy)
+
+    def extract(self) -> float:
+        """Digest, rows and catalogue from one snapshot into Parquet with its manifest."""
+        return _warm_then_timed(self._extract)
+
+    def parquet_write(self) -> float:
+        """Rows that are in memory into a Parquet file that is in memory."""
+        rows = pa.Table.from_batches(self._batches())
+        return _warm_then_timed(
+            lambda: pq.write_table(rows, io.BytesIO(), compression="snappy", row_group_size=100_000)
+        )
+
+    def insert_select(self) -> float:
+        """The server's own INSERT … SELECT of the staged rows into a table made like the target."""
+        with self._staged() as connection:
+            names = {
+                "limit": sql.Identifier("replica_stage", "limit_target"),
+                "target": sql.Identifier(TARGET_SCHEMA, self.table.target_name),
+                "staging": sql.Identifier("replica_stage", _STAGING),
+            }
+            driver = connection.connection.driver_connection
+            make = (
+                "DROP TABLE IF EXISTS {limit}; CREATE TABLE {limit} (LIKE {target} INCLUDING ALL)"
+            )
+            took = 0.0
+            for _ in range(2):
+                driver.execute(sql.SQL(make).format(**names).as_string(None))
+                driver.commit()
+                started = time.perf_counter()
+                columns = sql.SQL(", ").join(map(sql.Identifier, self.table.column_names))
+                insert = sql.SQL("INSERT INTO {limit} ({c}) SELECT {c} FROM {staging}")
+                driver.execute(insert.format(c=columns, **names).as_string(None))
+                driver.commit()
+                took = time.perf_counter() - started
+            driver.execute(sql.SQL("DROP TABLE {limit}").format(**names).as_string(None))
+            driver.commit()
+            return took
+
+    def load(self) -> float:
+        """Rows that are in memory into a staging table."""
+        batches, warehouse = self._batches(), self.deployment.warehouse
+        with warehouse.sql.connect() as connection:
+
+            def stage() -> None:
+                warehouse.drop_staging(connection, _STAGING)
+                warehouse.create_staging(connection, self.table, _STAGING)
+                connection.commit()
+                warehouse.load_staging(connection, self.table, _STAGING, batches)
+                connection.commit()
+
+            took = _warm_then_timed(stage)
+            warehouse.drop_staging(connection, _STAGING)
+            connection.commit()
+        return took
+
+    def merge_new(self) -> float:
+        """Merge and proof of days that the target has not."""
+        with self._staged() as connection:
+            target = sql.Identifier(TARGET_SCHEMA, self.table.target_name)
+            delete = sql.SQL("DELETE FROM {} WHERE {c} >= {first} AND {c} < {end}").format(
+                target,
+                c=sql.Identifier(DAY_COLUMN),
+                first=sql.Literal(self.days.first),
+                end=sql.Literal(self.days.end),
+            )
+            driver = connection.connection.driver_connection
+            driver.execute(delete.as_string(None))
+            driver.commit()
+            driver.autocommit = True
+            driver.execute(sql.SQL("VACUUM {}").format(target).as_string(None))
+            driver.autocommit = False
+            return _timed(lambda: self._merge(connection))
+
+    def merge_unchanged(self) -> float:
+        """Merge and proof of days that the target has as they are staged."""
+        with self._staged() as connection:
+            return _warm_then_timed(lambda: self._merge(connection))
+
+    def merge_changed(self) -> float:
+        """Merge and proof of days of which every hundredth row is staged otherwise."""
+        with self._staged() as connection:
+            change = sql.SQL("UPDATE {} SET {c} = 'changed' WHERE {key} % 100 = 0").format(
+                sql.Identifier("replica_stage", _STAGING),
+                c=sql.Identifier("STATUS"),
+                key=sql.Identifier(self.table.key[0]),
+            )
+            self._merge(connection)
+            connection.connection.driver_connection.execute(change.as_string(None))
+            connection.commit()
+            return _timed(lambda: self._merge(connection))
+
+    def empty_chunks(self) -> float:
+        """Median of claim to done of chunks whose day has no rows."""
+        first = date(2000, 1, 1)
+        days = [first + timedelta(days=at) for at in range(_EMPTY_CHUNKS)]
+        name = self.table.name
+        plan = Plan(
+            kind=RunKind.BACKFILL,
+            first_day=first,
+            last_day=days[-1],
+            chunks=tuple(
+                PlannedChunk(table=name, day=day, action=Action.LOAD, wave=0) for day in days
+            ),
+            tables=(name,),
+        )
+        run_id = begin_run(self.deployment, plan, asked_by="benchmark") or ""
+        took = []
+        for day in days:
+            started = time.perf_counter()
+            work_on_chunk(
+                self.deployment, ChunkId(run_id=run_id, table=name, day=day), worker="benchmark"
+            )
+            took.append(time.perf_counter() - started)
+        self.deployment.ledger.chunks.cancel_open(run_id)
+        return statistics.median(took)
+
+    def _batches(self) -> list[pa.RecordBatch]:
+        with self.deployment.source.open_snapshot() as snapshot:
+            return list(snapshot.read(self.rows))
+
+    def _extract(self) -> None:
+        with self.deployment.source.open_snapshot() as snapshot:
+            snapshot.require_table(self.table, Side.SOURCE)
+            digest = snapshot.digest(self.rows, cheapest_kind(self.table))
+            name = ExtractName(table=self.table.name, day=self.days.first, run_id="benchmark")
+            order = ExtractOrder(
+                name=name, spec=self.table, kind=ExtractKind.DAY, attempt=1, digest=digest
+            )
+            self.deployment.archive.write(order, snapshot.read(self.rows))
+
+    @contextmanager
+    def _staged(self) -> Iterator[object]:
+        warehouse = self.deployment.warehouse
+        with warehouse.sql.connect() as connection:
+            warehouse.drop_staging(connection, _STAGING)
+            warehouse.create_staging(connection, self.table, _STAGING)
+            connection.commit()
+            warehouse.load_staging(connection, self.table, _STAGING, self._batches())
+            connection.commit()
+            try:
+                yield connection
+            finally:
+                connection.rollback()
+                warehouse.drop_staging(connection, _STAGING)
+                connection.commit()
+
+    def _merge(self, connection: object) -> None:
+        warehouse = self.deployment.warehouse
+        warehouse.surplus_keys(connection, self.chunk)
+        connection.commit()
+        warehouse.share_moves(connection, self.table)
+        warehouse.merge(connection, self.chunk, may_move=False)
+        warehouse.digest(connection, self.rows.on(Side.WAREHOUSE), cheapest_kind(self.table))
+        connection.commit()
+
+
+def _timed(step: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    step()
+    return time.perf_counter() - started
+
+
+def _warm_then_timed(step: Callable[[], object]) -> float:
+    step()
+    return _timed(step)
+
+
+if __name__ == "__main__":
+    _, step_name, table_name, day_count = sys.argv
+    steps = Steps(table_name, int(day_count))
+    print(json.dumps({"seconds": getattr(steps, step_name)()}))

@@ -1,0 +1,85 @@
+"""Runs a command and watches what it takes: seconds, and the most memory of it and its children."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_LOOK_SECONDS = 0.05
+_PAGE = 4096
+_MEGABYTE = 1_000_000
+_LIMIT_SECONDS = 1800
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What one run of a command took."""
+
+    seconds: float  # of the whole command, or of the part that it timed itself
+    peak_mb: float  # resident memory of the command and all its children together
+    said: str  # what it wrote to stdout
+
+
+def run_watched(command: Sequence[str], environment: Mapping[str, str]) -> Cost:
+    """Run to the end; RuntimeError with the command's last words if it fails.
+
+    A command whose last line is JSON with a member `seconds` has timed itself.
+    """
+    started = time.monotonic()
+    child = subprocess.Popen(
+        command,
+        env=dict(environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    peak, done = [0], threading.Event()
+    watcher = threading.Thread(target=_watch, args=(child.pid, peak, done))
+    watcher.start()
+    try:
+        said, _ = child.communicate(timeout=_LIMIT_SECONDS)
+    finally:
+        done.set()
+        watcher.join()
+        if child.poll() is None:
+            child.kill()
+    seconds = time.monotonic() - started
+    if child.returncode != 0:
+        raise RuntimeError(f"{command[0]} … {command[-1]} failed: {said[-1500:]}")
+    own = _own_seconds(said)
+    return Cost(seconds=own or seconds, peak_mb=peak[0] * _PAGE / _MEGABYTE, said=said)
+
+
+def _own_seconds(said: str) -> float | None:
+    lines = said.strip().splitlines()
+    if not lines or not lines[-1].startswith('{"seconds"'):
+        return None
+    return float(json.loads(lines[-1])["seconds"])
+
+
+def _watch(pid: int, peak: list[int], done: threading.Event) -> None:
+    while not done.wait(_LOOK_SECONDS):
+        peak[0] = max(peak[0], sum(map(_resident_pages, _family(pid))))
+
+
+def _family(pid: int) -> list[int]:
+    family = [pid]
+    for member in family:
+        try:
+            children = Path(f"/proc/{member}/task/{member}/children").read_text()
+        except OSError:
+            continue
+        family.extend(map(int, children.split()))
+    return family
+
+
+def _resident_pages(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (OSError, IndexError):
+        return 0
