@@ -7,6 +7,7 @@ down before, is in `encoding`; every engine does the same in its own SQL.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -63,6 +64,16 @@ class Digest:
     def from_sums(cls, *, kind: DigestKind, rows: int, high: int, low: int) -> Digest:
         """Make a digest of the two sums, over all rows, of the row hashes' signed halves."""
         return cls(kind=kind, rows=rows, hash=f"{high % _HALF:016x}{low % _HALF:016x}")
+
+    @classmethod
+    def total(cls, kind: DigestKind, parts: Iterable[Digest]) -> Digest:
+        """The digest of all rows, from those of parts of them that share no row."""
+        rows = high = low = 0
+        for part in parts:
+            rows += part.rows
+            high += int(part.hash[:16], 16)
+            low += int(part.hash[16:], 16)
+        return cls.from_sums(kind=kind, rows=rows, high=high, low=low)
 
     @classmethod
     def parse(cls, text: str) -> Digest:

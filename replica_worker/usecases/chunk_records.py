@@ -12,11 +12,12 @@ from replica_worker.errors import DeletesRefusedError, SchemaMismatchError
 from replica_worker.ledger.audit import AuditEntry
 from replica_worker.model.chunks import ChunkState
 from replica_worker.model.counts import MergeCounts
-from replica_worker.model.digests import Comparison, Verdict, cheapest_kind
+from replica_worker.model.digests import Comparison, Digest, Verdict, cheapest_kind
 from replica_worker.usecases.chunk_work import ChunkWork, ExtractRequest, Record, Replicated
 from replica_worker.usecases.deployment import Deployment
 from replica_worker.usecases.metered import MeteredSnapshot
 from replica_worker.usecases.replicate import replicate_rows
+from replica_worker.usecases.side_by_side import ask_both
 
 LOAD_CHECK = "load"
 FIXES_CHECK = "fixes"
@@ -29,13 +30,23 @@ def compare_digests(
 ) -> Comparison:
     """Both sides' digests of the chunk, now and as the last comparison left them."""
     kind = cheapest_kind(work.spec, deep=deep)
-    source = snapshot.digest(work.source_rows, kind)
-    target = deployment.warehouse.digest(work.connection, work.source_rows.on(Side.WAREHOUSE), kind)
+    rows = work.source_rows
+    source, target = ask_both(
+        lambda: snapshot.digest(rows, kind),
+        lambda: deployment.warehouse.digest(work.connection, rows.on(Side.WAREHOUSE), kind),
+    )
     work.connection.commit()
+    return recall_proof(deployment, work, source, target)
+
+
+def recall_proof(
+    deployment: Deployment, work: ChunkWork, source: Digest, target: Digest
+) -> Comparison:
+    """The comparison of the chunk's digests; where they differ, with those of the last proof."""
     if source == target:
         return Comparison(source=source, target=target)
     chunk = work.claim.chunk
-    then = deployment.ledger.audit.last_proof(chunk.table, chunk.day, kind) or (None, None)
+    then = deployment.ledger.audit.last_proof(chunk.table, chunk.day, source.kind) or (None, None)
     return Comparison(source=source, target=target, source_then=then[0], target_then=then[1])
 
 

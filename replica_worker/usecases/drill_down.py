@@ -16,6 +16,7 @@ from replica_worker.engines.interface import ROW_HASHES, KeyList, Side, Snapshot
 from replica_worker.model.digests import KEY_BUCKETS, Digest, DigestKind
 from replica_worker.usecases.chunk_work import ChunkWork
 from replica_worker.usecases.deployment import Deployment
+from replica_worker.usecases.side_by_side import ask_both
 
 KEYS_PER_LIST = 5000
 _FEW_ROWS = 20_000  # up to so many, KEY_BUCKETS are fine enough
@@ -35,18 +36,62 @@ class DifferingRows:
         return sum(keys.count for keys in (*self.wanted, *self.surplus))
 
 
-def find_differing_rows(
-    deployment: Deployment, snapshot: Snapshot, work: ChunkWork, source: Digest
-) -> DifferingRows:
-    """The rows of the chunk that differ, by hashes of the kind that `source` has."""
-    kind = source.kind
-    of = KEY_BUCKETS if source.rows <= _FEW_ROWS else _MANY_BUCKETS
-    buckets = _differing_buckets(deployment, snapshot, work, kind, of)
-    theirs = _table(snapshot.row_hashes(work.source_rows, kind, buckets, of))
-    ours = _table(
-        deployment.warehouse.row_hashes(
-            work.connection, work.source_rows.on(Side.WAREHOUSE), kind, buckets, of
+@dataclass(frozen=True, kw_only=True)
+class BucketDigests:
+    """The digests of a chunk's key buckets on both sides."""
+
+    kind: DigestKind
+    of: int  # how many buckets there are; empty ones are left out
+    source: dict[int, Digest]
+    target: dict[int, Digest]
+
+    @property
+    def totals(self) -> tuple[Digest, Digest]:
+        """The digests of the whole chunk, source and target."""
+        return (
+            Digest.total(self.kind, self.source.values()),
+            Digest.total(self.kind, self.target.values()),
         )
+
+    @property
+    def differing(self) -> frozenset[int]:
+        """The buckets that are not the same on both sides."""
+        return frozenset(
+            bucket
+            for bucket in self.source.keys() | self.target.keys()
+            if self.source.get(bucket) != self.target.get(bucket)
+        )
+
+
+def digest_buckets(
+    deployment: Deployment, snapshot: Snapshot, work: ChunkWork, kind: DigestKind, rows: int
+) -> BucketDigests:
+    """Both sides' digests by key bucket, in as many as about so many rows ask for."""
+    of = KEY_BUCKETS if rows <= _FEW_ROWS else _MANY_BUCKETS
+    asked = work.source_rows
+    source, target = ask_both(
+        lambda: snapshot.digest_buckets(asked, kind, of),
+        lambda: deployment.warehouse.digest_buckets(
+            work.connection, asked.on(Side.WAREHOUSE), kind, of
+        ),
+    )
+    work.connection.commit()
+    return BucketDigests(kind=kind, of=of, source=source, target=target)
+
+
+def find_differing_rows(
+    deployment: Deployment, snapshot: Snapshot, work: ChunkWork, buckets: BucketDigests
+) -> DifferingRows:
+    """The rows that differ, by the hashes of those in the buckets that do."""
+    kind, of, bad = buckets.kind, buckets.of, buckets.differing
+    asked = work.source_rows
+    theirs, ours = ask_both(
+        lambda: _table(snapshot.row_hashes(asked, kind, bad, of)),
+        lambda: _table(
+            deployment.warehouse.row_hashes(
+                work.connection, asked.on(Side.WAREHOUSE), kind, bad, of
+            )
+        ),
     )
     work.connection.commit()
     joined = theirs.rename_columns(["key", "theirs"]).join(
@@ -68,19 +113,6 @@ def list_keys(keys: pa.ChunkedArray) -> Iterator[KeyList]:
     for start in range(0, len(keys), KEYS_PER_LIST):
         part = keys.slice(start, KEYS_PER_LIST).to_pylist()
         yield KeyList(json=f"[{','.join(part)}]", count=len(part))
-
-
-def _differing_buckets(
-    deployment: Deployment, snapshot: Snapshot, work: ChunkWork, kind: DigestKind, of: int
-) -> frozenset[int]:
-    theirs = snapshot.digest_buckets(work.source_rows, kind, of)
-    ours = deployment.warehouse.digest_buckets(
-        work.connection, work.source_rows.on(Side.WAREHOUSE), kind, of
-    )
-    work.connection.commit()
-    return frozenset(
-        bucket for bucket in theirs.keys() | ours.keys() if theirs.get(bucket) != ours.get(bucket)
-    )
 
 
 def _table(batches: Iterable[pa.RecordBatch]) -> pa.Table:

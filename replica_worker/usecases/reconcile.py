@@ -16,6 +16,7 @@ from replica_worker.usecases.chunk_records import (
     finish_unchanged,
     is_exposed,
     make_record,
+    recall_proof,
     refusal_written_down,
     replicate_or_refuse,
     require_target,
@@ -23,7 +24,7 @@ from replica_worker.usecases.chunk_records import (
 )
 from replica_worker.usecases.chunk_work import ChunkWork, whole_chunk
 from replica_worker.usecases.deployment import Deployment
-from replica_worker.usecases.drill_down import find_differing_rows
+from replica_worker.usecases.drill_down import digest_buckets, find_differing_rows
 from replica_worker.usecases.metered import MeteredSnapshot
 from replica_worker.usecases.repair_rows import repair_rows
 from replica_worker.usecases.source_door import open_source
@@ -42,7 +43,7 @@ def check_chunk(deployment: Deployment, work: ChunkWork, options: RunOptions) ->
         if not _is_worth_a_drill(deployment, comparison):
             _bring_whole(deployment, snapshot, work, comparison, may_move=False)
             return ChunkState.CHECKED
-    _mend_rows(deployment, work, options)
+    _mend_rows(deployment, work, comparison)
     return ChunkState.CHECKED
 
 
@@ -51,7 +52,7 @@ def _is_worth_a_drill(deployment: Deployment, comparison: Comparison) -> bool:
     return min(comparison.source.rows, comparison.target.rows) >= fewest
 
 
-def _mend_rows(deployment: Deployment, work: ChunkWork, options: RunOptions) -> None:
+def _mend_rows(deployment: Deployment, work: ChunkWork, seen: Comparison) -> None:
     """Find the rows that differ and bring over just these, while no other chunk moves rows.
 
     Rows may come from other days or go there, so all is seen in a snapshot taken under the lock.
@@ -60,11 +61,14 @@ def _mend_rows(deployment: Deployment, work: ChunkWork, options: RunOptions) -> 
         deployment.warehouse.lock_moves(work.connection, work.spec),
         open_source(deployment, work.connection) as snapshot,
     ):
-        comparison = compare_digests(deployment, snapshot, work, deep=options.deep)
+        buckets = digest_buckets(
+            deployment, snapshot, work, seen.source.kind, max(seen.source.rows, seen.target.rows)
+        )
+        comparison = recall_proof(deployment, work, *buckets.totals)
         if comparison.is_equal:
             _finish(deployment, snapshot, work, comparison)
             return
-        rows = find_differing_rows(deployment, snapshot, work, comparison.source)
+        rows = find_differing_rows(deployment, snapshot, work, buckets)
         if rows.count > comparison.source.rows * deployment.policy.largest_share_to_drill:
             _bring_whole(deployment, snapshot, work, comparison, may_move=True)
             return

@@ -58,3 +58,30 @@ def test_a_check_of_an_unchanged_day_writes_no_row(wide: Shop) -> None:
     assert run["kind"] == "check_fixes"
     assert (run["rows_inserted"], run["rows_updated"], run["rows_deleted"]) == (0, 0, 0)
     assert "match" in answer.out
+    whole, check = bytes_read(wide, "load"), bytes_read(wide, "fixes")
+    assert check * 200 <= whole
+
+
+def test_a_check_of_a_day_in_which_little_changed_reads_little(wide: Shop) -> None:
+    wide.source.execute(
+        'UPDATE "COM_5013"."WIDE" SET "NOTE" = upper("NOTE") WHERE "ID" % 100 = 7 AND "ID" < 66700'
+    )
+
+    wide.must("check-fixes", "--date", str(FIRST_DAY), "--inline")
+
+    run = json.loads(wide.must("history", "--json").out)[0]
+    assert (run["rows_inserted"], run["rows_updated"], run["rows_deleted"]) == (0, 667, 0)
+    whole, check = bytes_read(wide, "load"), bytes_read(wide, "fixes")
+    assert check * 10 <= whole
+    differing = wide.source.execute('SELECT count(*) FROM "COM_5013"."WIDE"').fetchone()
+    assert differing == wide.target.execute('SELECT count(*) FROM "dbo"."WIDE"').fetchone()
+
+
+def bytes_read(shop: Shop, check: str) -> int:
+    """What the source was asked for, for the day, by a load or by a check."""
+    query = (
+        "SELECT source_bytes_read FROM dbo.dimension_refresh_audit "
+        "WHERE table_name = 'WIDE' AND check_name = %s AND day > '1900-01-01'"
+    )
+    (read,) = shop.target.execute(query, [check]).fetchone()
+    return int(read)
