@@ -44,6 +44,7 @@ def connect_deployment(settings: Settings) -> Deployment:
         source=source,
         source_name=_name_of(settings.source_url),
         target=target,
+        target_name=_name_of(settings.target_url),
         warehouse=warehouse,
         archive=Archive(open_store(settings.exports)),
         ledger=Ledger(warehouse.sql, schema=spec.target_schema),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
+from collections.abc import Sequence
 from datetime import date
+from pathlib import Path
 
 import click
 from rich.console import Console
@@ -21,14 +24,15 @@ from replica_worker.cli.progress import follow_proofs
 from replica_worker.cli.render import (
     console,
     history_table,
-    print_proof,
-    proof_as_json,
     run_as_json,
     status_view,
 )
-from replica_worker.cli.session import open_session, require_metadata_tables
+from replica_worker.cli.render_proofs import print_proofs, print_proofs_as_json
+from replica_worker.cli.session import Session, open_session, require_metadata_tables
 from replica_worker.ledger.runs import Run
+from replica_worker.model.days import DayRange
 from replica_worker.usecases.deployment import Deployment
+from replica_worker.usecases.proof_log import ProofLog
 from replica_worker.usecases.verify import count_chunks, verify_range
 
 _WATCH_SECONDS = 1.0
@@ -95,19 +99,51 @@ def history(limit: int, as_json: bool) -> None:
 @start_option
 @end_option
 @tables_option
+@click.option(
+    "--most",
+    type=click.IntRange(0, 1000),
+    default=20,
+    show_default=True,
+    help="Rows of each chunk that are read whole where they differ.",
+)
+@click.option(
+    "--resume",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Keep what is proven in FILE, and go on from what it has.",
+)
 @json_option
 @click.pass_context
 def verify(
-    context: click.Context, start: date, end: date, tables: tuple[str, ...], as_json: bool
+    context: click.Context,
+    start: date,
+    end: date,
+    tables: tuple[str, ...],
+    most: int,
+    resume: Path | None,
+    as_json: bool,
 ) -> None:
-    """Prove by content that both sides are equal; print the rows that are not."""
+    """Prove by content that both sides are equal; print the rows and columns that are not."""
     with open_session() as session:
         days = past_range(session.settings, start, end)
         total = count_chunks(session.deployment, tables=tables, days=days)
-        found = verify_range(session.deployment, tables=tables, days=days)
-        proofs = list(follow_proofs(found, total))
-    if as_json:
-        click.echo(json.dumps([proof_as_json(proof) for proof in proofs], indent=1))
-    else:
-        print_proof(proofs)
-    context.exit(0 if all(proof.is_equal for proof in proofs) else 1)
+        log = ProofLog(resume, _compared(session, tables, days)) if resume else None
+        found = verify_range(
+            session.deployment, tables=tables, days=days, most_differences=most, log=log
+        )
+        say = print_proofs_as_json if as_json else print_proofs
+        is_equal = say(follow_proofs(found, total))
+    context.exit(0 if is_equal else 1)
+
+
+def _compared(session: Session, tables: Sequence[str], days: DayRange) -> dict[str, str]:
+    """What a verification compares, by name; of the URLs neither user nor password."""
+    specs = session.deployment.spec.select(tables)
+    text = repr((specs, session.settings.timezone))
+    return {
+        "specs": hashlib.sha256(text.encode()).hexdigest(),
+        "tables": ", ".join(spec.name for spec in specs),
+        "source": session.deployment.source_name,
+        "warehouse": session.deployment.target_name,
+        "days": str(days),
+    }

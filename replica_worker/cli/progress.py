@@ -15,7 +15,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from replica_worker.cli.render import notes
+from replica_worker.cli.render import console, notes
 from replica_worker.errors import BrokerError
 from replica_worker.ledger.runs import Run
 from replica_worker.model.chunks import ChunkState
@@ -114,6 +114,7 @@ def follow_proofs(proofs: Iterable[ChunkProof], total: int) -> Iterator[ChunkPro
         TimeRemainingColumn(compact=True),
         console=notes,
         transient=True,
+        redirect_stdout=console.is_terminal,  # a pipe gets the report itself
         disable=not notes.is_terminal,
     ) as bar:
         task = bar.add_task("", total=total)

@@ -1,8 +1,7 @@
-"""How plans, runs, chunks and proofs look, to people and to programs."""
+"""How plans, runs and chunks look, to people and to programs."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -19,7 +18,6 @@ from replica_worker.ledger.runs import Run
 from replica_worker.model.chunks import STRAYS, Action, ChunkState, Plan, RunStatus
 from replica_worker.model.days import DayRange
 from replica_worker.model.digests import Verdict
-from replica_worker.usecases.verify import ChunkProof
 
 console = Console(highlight=False)
 notes = Console(stderr=True, highlight=False)
@@ -144,42 +142,8 @@ def history_table(runs: Sequence[Run]) -> Table:
     return table
 
 
-def print_proof(proofs: Sequence[ChunkProof]) -> None:
-    """Which chunks are equal, and which rows are not."""
-    figures = ["chunks", "rows", "differing rows"]
-    table = plain_table("table", *figures, "equal", numbers=figures)
-    for name in dict.fromkeys(proof.table for proof in proofs):
-        mine = [proof for proof in proofs if proof.table == name]
-        if mine[0].source is None:
-            table.add_row(name, "–", "–", "–", "not exposed by the source")
-            continue
-        equal = sum(proof.is_equal for proof in mine)
-        table.add_row(
-            name,
-            str(len(mine)),
-            f"{sum(proof.source.rows for proof in mine if proof.source):,}",
-            f"{sum(proof.difference_count for proof in mine):,}",
-            "[green]yes[/]" if equal == len(mine) else "[red]no[/]",
-        )
-    console.print(table)
-    for proof in proofs:
-        for difference in proof.differences:
-            console.print(
-                f"{proof.table} {_label(proof)}: {difference.what}: {difference.key}",
-                markup=False,
-            )
-        if proof.difference_count > len(proof.differences):
-            console.print(f"… and {proof.difference_count - len(proof.differences)} more rows")
-
-
 def _place(row: AuditRow) -> str:
     return f"{row.table} {'strays' if row.day == STRAYS else row.day}"
-
-
-def _label(proof: ChunkProof) -> str:
-    if proof.is_strays:
-        return "strays"
-    return str(proof.day or "whole table")
 
 
 def run_as_json(run: Run, chunks: Sequence[ChunkRow] | None = None) -> dict[str, Any]:
@@ -195,24 +159,6 @@ def run_as_json(run: Run, chunks: Sequence[ChunkRow] | None = None) -> dict[str,
             for row in chunks
         ]
     return document
-
-
-def proof_as_json(proof: ChunkProof) -> dict[str, Any]:
-    """A proof as JSON-ready values."""
-    return {
-        "table": proof.table,
-        "day": proof.day.isoformat() if proof.day and not proof.is_strays else None,
-        "strays": proof.is_strays,
-        "equal": proof.is_equal,
-        "exposed": proof.source is not None,
-        "source_rows": proof.source.rows if proof.source else None,
-        "target_rows": proof.target.rows if proof.target else None,
-        "different_rows": proof.difference_count,
-        "differences": [
-            {"key": json.loads(difference.key), "what": difference.what}
-            for difference in proof.differences
-        ],
-    }
 
 
 def _plain(document: dict[str, Any]) -> dict[str, Any]:

@@ -30,6 +30,7 @@ class ColumnDocument(_Document):
     nullable: bool = True
     replicate: bool = True
     date_formats: list[DateFormat] = []
+    sensitive: bool | None = None  # None: as its name says
 
 
 class IndexDocument(_Document):

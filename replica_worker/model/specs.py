@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from replica_worker.errors import SpecError, UsageError
 from replica_worker.model.reading import DateFormat, IndexSpec, check_date_formats, check_index
+from replica_worker.model.sensitive import is_named_sensitive
 from replica_worker.model.spec_document import ColumnDocument, SpecDocument, TableDocument
 from replica_worker.model.types import MAX_LENGTH, SqlType
 
@@ -47,6 +48,7 @@ class ColumnSpec:
     date_formats: tuple[
         DateFormat, ...
     ] = ()  # of a text that is a date; the first that fits counts
+    sensitive: bool = False  # its values are shown to nobody
 
     @property
     def field(self) -> pa.Field:
@@ -292,6 +294,7 @@ def _build_column(table: TableDocument, column: ColumnDocument, sql_type: SqlTyp
         type=sql_type,
         nullable=column.nullable and column.name not in table.key,
         date_formats=tuple(column.date_formats),
+        sensitive=is_named_sensitive(column.name) if column.sensitive is None else column.sensitive,
     )
 
 

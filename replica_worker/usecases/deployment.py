@@ -44,6 +44,7 @@ class Deployment:
     source: Engine
     source_name: str  # host:port/database: what workers share in knowing it away
     target: Engine
+    target_name: str  # likewise, of the warehouse
     warehouse: Warehouse
     archive: Archive
     ledger: Ledger

@@ -21,7 +21,7 @@ CHUNK_FIELDS = {
 }  # fmt: skip
 PROOF_FIELDS = {
     "table", "day", "equal", "exposed", "source_rows", "target_rows", "different_rows",
-    "differences", "strays",
+    "differences", "strays", "proven_earlier",
 }  # fmt: skip
 
 
@@ -187,6 +187,8 @@ def test_json_outputs_are_whole_and_hold_the_documented_fields(copied: Shop) -> 
     (difference,) = differing["differences"]
     assert difference["what"] == "differs"
     assert list(difference["key"].values()) == ["5"]
+    (cell,) = difference["columns"]
+    assert (cell["column"], cell["target"]) == ("NOTE", "tampered")
 
 
 def test_a_run_can_be_looked_up_by_the_id_that_history_prints(copied: Shop) -> None:
