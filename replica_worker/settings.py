@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from replica_worker.errors import SettingsError
 from replica_worker.masking import learn_url
 from replica_worker.model.encoding import Encoding
+from replica_worker.model.hours import Hours
 
 DEFAULT_SPEC_FILE = Path(__file__).parent.parent / "docs" / "replica_schema.json"
 MIGRATIONS_FOLDER = Path(__file__).parent.parent / "migrations"
@@ -62,6 +63,7 @@ class Settings(BaseSettings):
     lease: Seconds = 120
     lost_after: Seconds = 300
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 5
+    backfill_hours: str | None = None  # in which backfills are handed out; None: always
     window: Annotated[int, Field(ge=1, le=10_000)] = 64
     delete_share: Annotated[float, Field(ge=0, le=1)] = 0.5
 
@@ -85,6 +87,13 @@ class Settings(BaseSettings):
             ZoneInfo(value)
         except (KeyError, ValueError, OSError):
             raise ValueError("no such time zone; write it like Asia/Kuala_Lumpur") from None
+        return value
+
+    @field_validator("backfill_hours")
+    @classmethod
+    def _known_hours(cls, value: str | None) -> str | None:
+        if value:
+            Hours.parse(value)
         return value
 
     @field_validator("log_level")

@@ -14,6 +14,7 @@ from replica_worker.engines.registry import open_engine
 from replica_worker.errors import SettingsError, SpecError
 from replica_worker.ledger.ledger import Ledger
 from replica_worker.model.counts import DeleteGuard
+from replica_worker.model.hours import Hours
 from replica_worker.model.specs import ReplicaSpec, parse_specs
 from replica_worker.settings import DEFAULT_SPEC_FILE, Settings
 from replica_worker.usecases.deployment import Deployment, Policy
@@ -52,6 +53,9 @@ def connect_deployment(settings: Settings) -> Deployment:
             lease_seconds=settings.lease,
             lost_after_seconds=settings.lost_after,
             most_attempts=settings.max_attempts,
+            backfill_hours=Hours.parse(settings.backfill_hours)
+            if settings.backfill_hours
+            else None,
             window=settings.window,
             source_connections=settings.source_connections,
             delete_guard=DeleteGuard(largest_share=settings.delete_share),

@@ -13,6 +13,7 @@ from replica_worker.ledger.endpoints import BreakerRules
 from replica_worker.ledger.ledger import Ledger
 from replica_worker.model.counts import DeleteGuard
 from replica_worker.model.days import business_day
+from replica_worker.model.hours import Hours
 from replica_worker.model.specs import ReplicaSpec
 
 
@@ -29,6 +30,7 @@ class Policy:
     longest_delay_seconds: float = 60
     fewest_rows_to_drill: int = 5_000  # of a chunk; a smaller one is brought over whole
     largest_share_to_drill: float = 0.2  # of its rows may differ; else it is brought over whole
+    backfill_hours: Hours | None = None  # in which chunks of backfills are handed out
     window: int = 64  # chunks of one run that are in the broker at once
     source_connections: int = 16  # chunks that read the source at once, of all workers together
     slot_wait_seconds: float = 5  # before a chunk that got no connection goes back

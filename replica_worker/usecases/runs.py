@@ -14,6 +14,7 @@ from datetime import date
 from typing import Protocol
 
 from replica_worker.errors import ReplicaError, UsageError
+from replica_worker.ledger.clock import read_now
 from replica_worker.ledger.runs import Run, RunOptions, new_run_id
 from replica_worker.model.chunks import Action, ChunkId, ChunkState, Plan, RunKind, RunStatus
 from replica_worker.model.days import DayRange
@@ -85,9 +86,12 @@ def begin_run(
 def feed_run(deployment: Deployment, run_id: str, dispatcher: Dispatcher) -> int:
     """Hand out as many of the run's pending chunks as the window has room for.
 
-    None while the source is known to be away: all of them would only come back.
+    None while the source is known to be away: all of them would only come back. Of a backfill
+    none outside its hours; what was handed out before they ended is still done.
     """
     run = deployment.ledger.runs.find(run_id)
+    if run.kind is RunKind.BACKFILL and not _is_backfill_hour(deployment):
+        return 0
     if is_source_resting(deployment):
         return 0
     chunks = deployment.ledger.chunks.take_pending(
@@ -96,6 +100,14 @@ def feed_run(deployment: Deployment, run_id: str, dispatcher: Dispatcher) -> int
     if chunks:
         dispatcher.send(run.kind, chunks)
     return len(chunks)
+
+
+def _is_backfill_hour(deployment: Deployment) -> bool:
+    hours = deployment.policy.backfill_hours
+    if hours is None:
+        return True
+    with deployment.warehouse.sql.connect() as connection:
+        return hours.contain(read_now(connection), deployment.zone)
 
 
 def _fed_actions(kind: RunKind) -> list[Action]:

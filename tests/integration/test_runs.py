@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from support.replica import DAY, NEXT_DAY, Replica
 from support.specs import ITEMS, LINES, SALES, spec_text
 
 from replica_worker.errors import RunNotFoundError
+from replica_worker.ledger.clock import read_now
 from replica_worker.model.chunks import STRAYS, Action, ChunkId, ChunkState, RunKind, RunStatus
 from replica_worker.model.days import DayRange
 from replica_worker.model.digests import Verdict
+from replica_worker.model.hours import Hours
 from replica_worker.usecases.runs import begin_run, feed_run, finalize_run, plan_run, sweep
 
 
@@ -228,3 +231,24 @@ def test_sweeps_alone_bring_a_run_to_its_end(replica: Replica) -> None:
 def test_unknown_run_is_named(replica: Replica) -> None:
     with pytest.raises(RunNotFoundError, match="no-such-run"):
         replica.deployment.ledger.runs.find("no-such-run")
+
+
+def test_backfill_waits_for_its_hours_and_the_night_does_not(replica: Replica) -> None:
+    now = read_today_hours(replica)
+    closed = replica.with_policy(backfill_hours=now)
+    backfill, nightly = begin(closed, RunKind.BACKFILL), begin(closed, RunKind.NIGHTLY)
+    assert backfill
+    assert nightly
+    inbox = Inbox()
+    assert feed_run(closed.deployment, backfill, inbox) == 0
+    assert feed_run(closed.deployment, nightly, inbox) > 0
+    opened = Hours(start=now.end, end=now.start)
+    open_again = closed.with_policy(backfill_hours=opened)
+    assert feed_run(open_again.deployment, backfill, inbox) > 0
+
+
+def read_today_hours(replica: Replica) -> Hours:
+    """Two hours that lie half a day away from now, so that the test's minutes do not matter."""
+    with replica.deployment.warehouse.sql.connect() as connection:
+        there = read_now(connection).astimezone(replica.deployment.zone) + timedelta(hours=11)
+    return Hours(start=there.time(), end=(there + timedelta(hours=2)).time())
