@@ -111,6 +111,14 @@ class KeyList:
     count: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class DayChanges:
+    """What the rowversions of some rows of one day say."""
+
+    rows: int
+    newest: bytes  # the highest rowversion
+
+
 class Snapshot(Protocol):
     """A read-only look at one database, the same instant for all its calls."""
 
@@ -142,6 +150,20 @@ class Snapshot(Protocol):
 
     def digest_days(self, selection: RowSelection, kind: DigestKind) -> dict[date | None, Digest]:
         """The digest of each day that has selected rows; under None that of those of no day."""
+        ...
+
+    def changed_days(self, selection: RowSelection) -> dict[date | None, DayChanges]:
+        """Of each day that has selected rows, their number and their highest rowversion.
+
+        Under None stand those of no day. For a table with a rowversion; one grouped query.
+        """
+        ...
+
+    def safe_rowversion(self) -> bytes | None:
+        """A rowversion that no transaction still open can give to a row; None if none is known.
+
+        All rows that have it or a lower one are committed. To be asked before anything is read.
+        """
         ...
 
     def digest_buckets(

@@ -9,7 +9,7 @@ import pytest
 from support.engines import Bench
 from support.specs import LINES, SALES, VERSIONED, columns
 
-from replica_worker.engines.interface import KeyList, RowSelection, Side, StagedChunk
+from replica_worker.engines.interface import DayChanges, KeyList, RowSelection, Side, StagedChunk
 from replica_worker.errors import RowsElsewhereError
 from replica_worker.model.counts import MergeCounts
 from replica_worker.model.days import DayRange
@@ -153,6 +153,43 @@ def test_keys_find_rows_of_a_table_that_has_no_days(bench: Bench) -> None:
         rows = RowSelection(table=table, side=Side.SOURCE)
         digests = source.digest_days(rows, DigestKind.CONTENT)
         assert digests == {None: source.digest(rows, DigestKind.CONTENT)}
+
+
+def test_changed_days_tell_how_many_rows_changed_and_the_newest(bench: Bench) -> None:
+    (table,) = bench.make(VERSIONED)
+    versions = [9, 255, 10, 256, 11, 12]
+    bench.fill(
+        table,
+        *[
+            (
+                str(number),
+                f"'{day}'" if day else "NULL",
+                "NULL",
+                bench.dialect.bytes_literal(version.to_bytes(8)),
+            )
+            for number, (day, version) in enumerate(zip(DAYS, versions, strict=True))
+        ],
+    )
+    rows = RowSelection(table=table, side=Side.SOURCE)
+    with bench.snapshot(Side.SOURCE) as source:
+        assert source.changed_days(rows.above((10).to_bytes(8))) == {
+            BEFORE: DayChanges(rows=1, newest=(255).to_bytes(8)),
+            FIRST: DayChanges(rows=1, newest=(256).to_bytes(8)),
+            LAST: DayChanges(rows=1, newest=(11).to_bytes(8)),
+            AFTER: DayChanges(rows=1, newest=(12).to_bytes(8)),
+        }
+        every = source.changed_days(rows)
+        assert every[None] == DayChanges(rows=1, newest=(9).to_bytes(8))
+        assert every[FIRST] == DayChanges(rows=2, newest=(256).to_bytes(8))
+        assert source.changed_days(rows.above((256).to_bytes(8))) == {}
+
+
+def test_rowversion_that_is_safe_is_told_or_unknown_and_reading_goes_on(bench: Bench) -> None:
+    (table,) = bench.make(VERSIONED)
+    with bench.snapshot(Side.SOURCE) as source:
+        safe = source.safe_rowversion()
+        assert safe is None or len(safe) == 8
+        assert source.changed_days(RowSelection(table=table, side=Side.SOURCE)) == {}
 
 
 def _found(

@@ -127,6 +127,7 @@ def _reads() -> dict[str, Fragment]:
         return statements.select_rows(_rows(table), ZONE, long=long, max_dop=1)
 
     dateless = replace(_rows(_SALES_TABLE), days=None, dateless=True)
+    changed = replace(_rows(_SALES_TABLE), days=None).above(b"\0\0\0\0\0\0\0\7")
     increment = _rows(_TABLES["items"]).above(b"\0\0\0\0\0\0\0\7")
     return {
         "select_rows sales": select(_SALES_TABLE),
@@ -143,6 +144,8 @@ def _reads() -> dict[str, Fragment]:
         "select_rows_by_key lines": statements.select_rows_by_key(
             _rows(_LINES_TABLE), '[{"k0": "gpo10", "k1": "7", "k2": "1"}]', ZONE
         ),
+        "changed_days sales": statements.changed_days(changed, ZONE),
+        "safe_rowversion": statements.SAFE_ROWVERSION,
         "count_unparsable sales": dates.count_unparsable(_rows(_SALES_TABLE, Side.WAREHOUSE), ZONE),
     }
 

@@ -19,6 +19,7 @@ from replica_worker.engines.interface import (
     DAY_FIELD,
     ROW_HASHES,
     ConnectionOptions,
+    DayChanges,
     KeyList,
     RowSelection,
     Side,
@@ -103,6 +104,19 @@ class PostgresSnapshot:
         statement = digests.digest_days(selection, kind, self._options.zone)
         rows = self._fetch(statement, f"digest the days of table {selection.table_name}")
         return {row["g"]: _digest_of(kind, row) for row in rows}
+
+    def changed_days(self, selection: RowSelection) -> dict[date | None, DayChanges]:
+        """Of each day that has selected rows, their number and their highest rowversion."""
+        statement = statements.changed_days(selection, self._options.zone)
+        rows = self._fetch(statement, f"read the changes of table {selection.table_name}")
+        return {
+            row["g"]: DayChanges(rows=row["rows"], newest=bytes.fromhex(row["newest"]))
+            for row in rows
+        }
+
+    def safe_rowversion(self) -> bytes | None:
+        """None: here a rowversion is a column that the source fills by a rule of its own."""
+        return None
 
     def digest_buckets(
         self, selection: RowSelection, kind: DigestKind, of: int = KEY_BUCKETS

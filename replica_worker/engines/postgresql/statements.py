@@ -262,6 +262,26 @@ def highest_rowversion(table: TableSpec) -> sql.Composable:
     )
 
 
+def changed_days(selection: RowSelection, zone: ZoneInfo) -> sql.Composable:
+    """Row count and highest rowversion of each day (in hexadecimal digits, which have a max)."""
+    return sql.SQL(
+        """
+        SELECT g,
+               count(*)                                  AS rows,
+               max(encode(version, 'hex') COLLATE "C")   AS newest
+          FROM (SELECT {day} AS g,
+                       {version} AS version
+                  {rows}) AS changed
+         WHERE version IS NOT NULL
+         GROUP BY g
+        """
+    ).format(
+        day=day_value(selection.table, zone),
+        version=column_of("t", selection.table.rowversion or ""),
+        rows=rows_of(selection, zone),
+    )
+
+
 # ---------------------------------------------------------------- staging
 
 

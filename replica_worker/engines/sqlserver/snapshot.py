@@ -19,6 +19,7 @@ from replica_worker.engines.interface import (
     DAY_FIELD,
     ROW_HASHES,
     ConnectionOptions,
+    DayChanges,
     KeyList,
     RowSelection,
     Side,
@@ -30,6 +31,7 @@ from replica_worker.engines.sqlserver.connect import close_quietly, open_arrow
 from replica_worker.engines.sqlserver.errors import translate
 from replica_worker.engines.sqlserver.fragments import Fragment
 from replica_worker.engines.sqlserver.reads import RowLimit
+from replica_worker.errors import DatabaseError, DatabaseUnreachableError
 from replica_worker.model.digests import KEY_BUCKETS, Digest, DigestKind
 from replica_worker.model.live import LiveTable
 from replica_worker.model.specs import TableSpec
@@ -112,6 +114,32 @@ class SqlServerSnapshot:
             self._connection, statement, f"digest the days of table {selection.table_name}"
         )
         return {day: digests.digest_of(kind, sums) for day, *sums in rows}
+
+    def changed_days(self, selection: RowSelection) -> dict[date | None, DayChanges]:
+        """Of each day that has selected rows, their number and their highest rowversion."""
+        statement = statements.changed_days(selection, self._options.zone)
+        operation = f"read the changes of table {selection.table_name}"
+        return {
+            day: DayChanges(rows=int(rows), newest=bytes(newest))
+            for day, rows, newest in reads.fetch(self._connection, statement, operation)
+        }
+
+    def safe_rowversion(self) -> bytes | None:
+        """One below the lowest that an open transaction of this database may have given.
+
+        None from a server that has no such function; the snapshot then begins after the question.
+        """
+        operation = "ask for the lowest active rowversion"
+        try:
+            ((version,),) = reads.fetch(self._connection, statements.SAFE_ROWVERSION, operation)
+        except DatabaseUnreachableError:
+            raise
+        except DatabaseError as error:
+            if error.retryable:
+                raise
+            self._connection.rollback()
+            return None
+        return bytes(version)
 
     def digest_buckets(
         self, selection: RowSelection, kind: DigestKind, of: int = KEY_BUCKETS

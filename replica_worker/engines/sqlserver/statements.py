@@ -252,6 +252,28 @@ def select_rows_by_key(selection: RowSelection, keys: str, zone: ZoneInfo) -> Fr
     )
 
 
+SAFE_ROWVERSION = Fragment("SELECT CAST(CAST(MIN_ACTIVE_ROWVERSION() AS bigint) - 1 AS binary(8))")
+
+
+def changed_days(selection: RowSelection, zone: ZoneInfo) -> Fragment:
+    """Row count and highest rowversion of each day."""
+    return compose(
+        """
+        SELECT g,
+               COUNT_BIG(*) AS [rows],
+               CAST(MAX(version) AS binary(8)) AS newest
+          FROM (SELECT {day} AS g,
+                       CAST({version} AS bigint) AS version
+                  {rows}) AS changed
+         WHERE version IS NOT NULL
+         GROUP BY g
+        """,
+        day=day_value(selection.table, zone),
+        version=column_of("t", selection.table.rowversion or ""),
+        rows=rows_of(selection, zone),
+    )
+
+
 def keys_in(table: TableSpec, keys: str) -> Fragment:
     """The target's row `t` has one of the listed keys."""
     return compose(

@@ -127,6 +127,23 @@ LEFT JOIN [COM_5013].[SALES] AS p ON t.[SHOP] = p.[SHOP] AND t.[NO] = p.[NO]
 -- values: '[{"k0": "gpo10", "k1": "7", "k2": "1"}]'
 GO
 
+-- changed_days sales
+SELECT g,
+              COUNT_BIG(*) AS [rows],
+              CAST(MAX(version) AS binary(8)) AS newest
+         FROM (SELECT CAST(t.[DAY] AS date) AS g,
+                      CAST(t.[RV] AS bigint) AS version
+                 FROM [COM_5013].[SALES] AS t
+WHERE t.[RV] > CAST(? AS binary(8))) AS changed
+        WHERE version IS NOT NULL
+        GROUP BY g
+-- values: b'\x00\x00\x00\x00\x00\x00\x00\x07'
+GO
+
+-- safe_rowversion
+SELECT CAST(CAST(MIN_ACTIVE_ROWVERSION() AS bigint) - 1 AS binary(8))
+GO
+
 -- count_unparsable sales
 SELECT COALESCE(SUM(CAST(CASE WHEN t.[odd]]'name] <> '' AND COALESCE(
            CASE WHEN t.[odd]]'name] COLLATE Latin1_General_100_BIN2 LIKE '[12][0-9][0-9][0-9]-[0-9]%-[0-9]%' THEN TRY_CONVERT(datetime, REPLACE(t.[odd]]'name], 'T', ' '), 121) END,
