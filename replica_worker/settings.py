@@ -65,6 +65,7 @@ class Settings(BaseSettings):
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 5
     backfill_hours: str | None = None  # in which backfills are handed out; None: always
     window: Annotated[int, Field(ge=1, le=10_000)] = 64
+    recheck_nights: Annotated[int, Field(ge=1, le=3650)] = 90
     delete_share: Annotated[float, Field(ge=0, le=1)] = 0.5
 
     @field_validator("source_url", "target_url", "broker_url")

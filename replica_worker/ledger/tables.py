@@ -15,6 +15,7 @@ _NAME = sa.Unicode(128)
 _RUN_ID = sa.String(64)
 _STATE = sa.String(16)
 _ROWS = sa.BigInteger
+_VERSION = sa.LargeBinary(8).with_variant(mssql.BINARY(8), "mssql")
 
 
 def metadata_for(schema: str) -> sa.MetaData:
@@ -25,6 +26,7 @@ def metadata_for(schema: str) -> sa.MetaData:
     _define_audit(metadata)
     _define_endpoints(metadata)
     _define_migrations(metadata)
+    _define_watermarks(metadata)
     return metadata
 
 
@@ -139,6 +141,22 @@ def _define_endpoints(metadata: sa.MetaData) -> None:
         sa.Column("failing_since", _INSTANT),
         sa.Column("open_until", _INSTANT, nullable=False),  # earliest next try
         sa.Column("error", _LONG_TEXT),
+    )
+
+
+WATERMARKS = "replica_watermark"
+
+
+def _define_watermarks(metadata: sa.MetaData) -> None:
+    sa.Table(
+        WATERMARKS,
+        metadata,
+        sa.Column("table_name", _NAME, primary_key=True),
+        sa.Column("watermark", _VERSION),  # changes above it are read; NULL: no rowversion
+        sa.Column("reached", _VERSION),  # what the last finished reading reached
+        sa.Column("scanned_to", _VERSION),  # what a reading under way reached
+        sa.Column("scanned_by", _RUN_ID, nullable=False),  # the run that made or makes it
+        sa.Column("proven_at", _INSTANT),  # when the watermark last rose
     )
 
 

@@ -5,7 +5,7 @@ Owns the rule what "yesterday" is in a zone. Does not read the clock: callers pa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -52,6 +52,17 @@ class DayRange:
 
     def __str__(self) -> str:
         return f"{self.first}" if len(self) == 1 else f"{self.first}..{self.last}"
+
+
+def contiguous(days: Collection[date], *, longest: int = 31) -> list[DayRange]:
+    """The days as ranges without gaps, each of at most `longest` days, oldest first."""
+    ranges: list[DayRange] = []
+    for day in sorted(set(days)):
+        if ranges and ranges[-1].end == day and len(ranges[-1]) < longest:
+            ranges[-1] = DayRange(first=ranges[-1].first, end=day + ONE_DAY)
+        else:
+            ranges.append(DayRange.one(day))
+    return ranges
 
 
 def business_day(*, now: datetime, zone: ZoneInfo) -> date:

@@ -8,7 +8,7 @@ day when they arrive.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 
 from replica_worker.model.chunks import STRAYS, Action, Plan, PlannedChunk, RunKind
 from replica_worker.model.days import ONE_DAY, DayRange
@@ -16,6 +16,9 @@ from replica_worker.model.specs import TableSpec
 
 CHECK_WAVE = 100
 """The wave of a nightly run's T-1 checks: after every load, whatever its wave."""
+
+HISTORY_WAVE = 200
+"""The wave of a nightly run's checks of history days: after those of T-1."""
 
 Loaded = Collection[tuple[str, date]]
 """Which (table, day) the ledger says are loaded already."""
@@ -57,6 +60,28 @@ def plan_nightly(*, tables: Sequence[TableSpec], day: date, check_fixes: bool = 
         ]
         chunks += _strays(tables, Action.CHECK, after=CHECK_WAVE)
     return _plan(RunKind.NIGHTLY, tables, DayRange.inclusive(first, day), chunks)
+
+
+def plan_history(
+    tables: Sequence[TableSpec], days: Mapping[str, Collection[date]]
+) -> list[PlannedChunk]:
+    """Checks that a nightly run is given while it goes on; `days` gives each table's."""
+    return [
+        PlannedChunk(
+            table=table.name, day=day, action=Action.CHECK, wave=HISTORY_WAVE + _wave(table)
+        )
+        for table in tables
+        for day in sorted(days.get(table.name, ()))
+    ]
+
+
+def oldest_proofs(proofs: Mapping[date, datetime | None], *, nights: int) -> list[date]:
+    """The days to prove again tonight, so that all of them are within so many nights.
+
+    `proofs` gives each day's last proof; days that have none come first.
+    """
+    share = -(-len(proofs) // nights)
+    return sorted(proofs, key=lambda day: (proofs[day] or datetime.min, day))[:share]
 
 
 def plan_check_fixes(*, tables: Sequence[TableSpec], day: date) -> Plan:

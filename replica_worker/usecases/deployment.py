@@ -34,6 +34,8 @@ class Policy:
     window: int = 64  # chunks of one run that are in the broker at once
     source_connections: int = 16  # chunks that read the source at once, of all workers together
     slot_wait_seconds: float = 5  # before a chunk that got no connection goes back
+    recheck_nights: int = 90  # within which every loaded day is compared again
+    most_history_checks: int = 400  # of one table that one night adds; the rest comes the next
     breaker: BreakerRules = field(default_factory=BreakerRules)
     delete_guard: DeleteGuard = field(default_factory=DeleteGuard)
 

@@ -12,7 +12,7 @@ from datetime import date
 
 import pyarrow as pa
 
-from replica_worker.engines.interface import KeyList, RowSelection, Side, Snapshot
+from replica_worker.engines.interface import DayChanges, KeyList, RowSelection, Side, Snapshot
 from replica_worker.model.digests import KEY_BUCKETS, Digest, DigestKind
 from replica_worker.model.live import LiveTable
 from replica_worker.model.specs import TableSpec
@@ -56,6 +56,16 @@ class MeteredSnapshot:
         digests = self._snapshot.digest_days(selection, kind)
         self.bytes += _DIGEST_BYTES * len(digests)
         return digests
+
+    def changed_days(self, selection: RowSelection) -> dict[date | None, DayChanges]:
+        """As the snapshot does."""
+        changes = self._snapshot.changed_days(selection)
+        self.bytes += _DIGEST_BYTES * len(changes)
+        return changes
+
+    def safe_rowversion(self) -> bytes | None:
+        """As the snapshot does."""
+        return self._snapshot.safe_rowversion()
 
     def digest_buckets(
         self, selection: RowSelection, kind: DigestKind, of: int = KEY_BUCKETS

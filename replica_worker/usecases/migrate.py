@@ -1,15 +1,15 @@
 """Applying migrations: in order, once, recorded with their hash, refused when edited later.
 
-The migrations are four: the target tables of the spec file in force, the metadata tables, and for
-those who read the warehouse covering indexes and views of the dates. For the spec file that the
-product ships their text lies in `migrations/`; for another one it is made from that file, table by
-table, so that adding a table to it is a new migration.
+The migrations: the target tables of the spec file in force, the metadata tables (one that came
+later has a migration of its own), and for those who read the warehouse covering indexes and views
+of the dates. For the spec file that the product ships their text lies in `migrations/`; for another
+one it is made from that file, table by table, so that adding a table to it is a new migration.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from replica_worker import __version__
 from replica_worker.engines.interface import Side
 from replica_worker.errors import MigrationError, ReplicaError
 from replica_worker.ledger.clock import utc_now
+from replica_worker.ledger.tables import WATERMARKS
 from replica_worker.model.specs import TableSpec
 from replica_worker.usecases.deployment import Deployment
 
@@ -26,6 +27,7 @@ TABLES_MIGRATION = "100_create_replica_tables.sql"
 METADATA_MIGRATION = "110_create_replica_metadata_tables.sql"
 INDEXES_MIGRATION = "120_create_covering_indexes.sql"
 VIEWS_MIGRATION = "130_create_date_views.sql"
+WATERMARKS_MIGRATION = "150_create_replica_watermark.sql"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +53,7 @@ def generated_migrations(deployment: Deployment) -> list[Migration]:
         Migration(name=METADATA_MIGRATION, script=_metadata_script(deployment)),
         Migration(name=INDEXES_MIGRATION, script=_joined(map(target.index_ddl, tables))),
         Migration(name=VIEWS_MIGRATION, script=_joined(map(target.view_ddl, tables))),
+        Migration(name=WATERMARKS_MIGRATION, script=_watermarks_script(deployment)),
     ]
 
 
@@ -59,14 +62,28 @@ def _joined(scripts: Iterable[str]) -> str:
 
 
 def _metadata_script(deployment: Deployment) -> str:
-    return deployment.target.metadata_ddl(deployment.ledger.metadata, deployment.spec.target_schema)
+    """The metadata tables that a warehouse has from the beginning."""
+    return _metadata_ddl(deployment, lambda name: name != WATERMARKS)
+
+
+def _watermarks_script(deployment: Deployment) -> str:
+    return _metadata_ddl(deployment, lambda name: name == WATERMARKS)
+
+
+def _metadata_ddl(deployment: Deployment, is_meant: Callable[[str], bool]) -> str:
+    schema = deployment.spec.target_schema
+    some = sa.MetaData(schema=schema)
+    for table in deployment.ledger.metadata.sorted_tables:
+        if is_meant(table.name):
+            table.to_metadata(some)
+    return deployment.target.metadata_ddl(some, schema)
 
 
 def migrations_in_force(deployment: Deployment, folder: Path) -> list[Migration]:
     """What `replica migrate` applies: the files, or for another spec file the made texts."""
     if deployment.spec_is_default:
         return read_migrations(folder)
-    return [*_own_tables(deployment), _own_metadata(deployment), *_own_readings(deployment)]
+    return [*_own_tables(deployment), *_own_metadata(deployment), *_own_readings(deployment)]
 
 
 def _own_tables(deployment: Deployment) -> list[Migration]:
@@ -80,12 +97,15 @@ def _own_tables(deployment: Deployment) -> list[Migration]:
     ]
 
 
-def _own_metadata(deployment: Deployment) -> Migration:
+def _own_metadata(deployment: Deployment) -> list[Migration]:
     """The metadata tables of a spec file of one's own."""
-    return Migration(
-        name=f"{METADATA_MIGRATION}:{deployment.spec.target_schema}",
-        script=_metadata_script(deployment),
-    )
+    return [
+        Migration(name=f"{name}:{deployment.spec.target_schema}", script=script)
+        for name, script in (
+            (METADATA_MIGRATION, _metadata_script(deployment)),
+            (WATERMARKS_MIGRATION, _watermarks_script(deployment)),
+        )
+    ]
 
 
 def _own_readings(deployment: Deployment) -> list[Migration]:

@@ -27,6 +27,7 @@ from replica_worker.model.plan import (
 from replica_worker.model.specs import TableSpec
 from replica_worker.usecases.chunk_work import staging_name, staging_prefix
 from replica_worker.usecases.deployment import Deployment
+from replica_worker.usecases.history_checks import add_history_checks, raise_watermarks
 from replica_worker.usecases.leases import LeaseKeeper
 from replica_worker.usecases.source_door import is_source_resting
 from replica_worker.usecases.work import work_on_chunk
@@ -141,7 +142,7 @@ def retry_run(deployment: Deployment, run_id: str, *, allow_deletes: bool = Fals
 
 
 def finalize_run(deployment: Deployment, run_id: str, *, worker: str) -> Run | None:
-    """Check T-1 if the run asks for it, then close the run.
+    """Check T-1 and history days if the run asks for it, then close the run.
 
     Returns the closed run; None if it is not ripe, is another's, or was closed before.
     """
@@ -155,7 +156,10 @@ def finalize_run(deployment: Deployment, run_id: str, *, worker: str) -> Run | N
         lease_seconds=seconds,
         what=f"closing run {run_id}",
     ):
+        run = runs.find(run_id)
+        add_history_checks(deployment, run)
         _check_fixes_of(deployment, run_id, worker)
+        raise_watermarks(deployment, run)
         closed = runs.close(run_id, finalizer=finalizer)
     if closed is None:
         runs.release_finalize(run_id, finalizer=finalizer)

@@ -16,6 +16,7 @@ from replica_worker.settings import DEFAULT_SPEC_FILE, MIGRATIONS_FOLDER
 from replica_worker.usecases.migrate import (
     METADATA_MIGRATION,
     TABLES_MIGRATION,
+    WATERMARKS_MIGRATION,
     Migration,
     apply_migrations,
     migrations_in_force,
@@ -36,6 +37,7 @@ def test_migrations_are_applied_once(make_replica) -> None:
         f"{TABLES_MIGRATION}:dbo.SALES",
         f"{TABLES_MIGRATION}:dbo.ITEMS",
         f"{METADATA_MIGRATION}:dbo",
+        f"{WATERMARKS_MIGRATION}:dbo",
     ]
     assert replica.migrate() == expected
     assert replica.migrate() == []
@@ -49,7 +51,7 @@ def test_scripts_may_run_again_on_what_they_made(make_replica) -> None:
     replica.insert("SALES", (1, "2026-03-14", 1, "kept"))
     replica.load("SALES")
     replica.at_target("DELETE FROM dbo.replica_migration")
-    assert len(replica.migrate()) == 2
+    assert len(replica.migrate()) == 3
     assert replica.target_rows("SALES") == replica.source_rows("SALES")
 
 
@@ -58,7 +60,7 @@ def test_edited_migration_is_refused_and_nothing_is_applied(make_replica) -> Non
     applied = migrations_in_force(replica.deployment, NOWHERE)
     edited = replace(applied[-1], script=applied[-1].script + "\n-- a word more\n")
     new = Migration(name="120_new.sql", script="CREATE TABLE dbo.fresh (x int)")
-    with pytest.raises(MigrationError, match=rf"{METADATA_MIGRATION}.*edited"):
+    with pytest.raises(MigrationError, match=rf"{WATERMARKS_MIGRATION}.*edited"):
         apply_migrations(replica.deployment, [new, edited])
     assert replica.at_target("SELECT to_regclass('dbo.fresh') IS NULL") == [(True,)]
 
@@ -143,3 +145,13 @@ def test_shipped_migrations_make_a_warehouse_for_the_shipped_specs(make_deployme
         assert all(
             warehouse.require_table(table, Side.WAREHOUSE) for table in deployment.spec.tables
         )
+
+
+def test_warehouse_that_is_older_than_the_watermarks_is_given_them(make_replica) -> None:
+    replica = make_replica(spec_text(SALES))
+    replica.at_target("DROP TABLE dbo.replica_watermark")
+    replica.at_target(
+        f"DELETE FROM dbo.replica_migration WHERE name LIKE '{WATERMARKS_MIGRATION}%'"
+    )
+    assert replica.migrate() == [f"{WATERMARKS_MIGRATION}:dbo"]
+    assert replica.at_target("SELECT count(*) FROM dbo.replica_watermark") == [(0,)]
