@@ -33,6 +33,7 @@ from replica_worker.usecases.source_door import is_source_resting
 from replica_worker.usecases.work import work_on_chunk
 
 _log = logging.getLogger(__name__)
+_FROM_THE_ARCHIVE = (RunKind.REPLAY, RunKind.UNDO)  # these never ask the source
 _LEFTOVER_SECONDS = 24 * 3600  # no extract takes so long; its temp file is a leftover
 
 
@@ -87,13 +88,13 @@ def begin_run(
 def feed_run(deployment: Deployment, run_id: str, dispatcher: Dispatcher) -> int:
     """Hand out as many of the run's pending chunks as the window has room for.
 
-    None while the source is known to be away: all of them would only come back. Of a backfill
-    none outside its hours; what was handed out before they ended is still done.
+    None while the source is known to be away and the run needs it: all would only come back. Of
+    a backfill none outside its hours; what was handed out before they ended is still done.
     """
     run = deployment.ledger.runs.find(run_id)
     if run.kind is RunKind.BACKFILL and not _is_backfill_hour(deployment):
         return 0
-    if is_source_resting(deployment):
+    if run.kind not in _FROM_THE_ARCHIVE and is_source_resting(deployment):
         return 0
     chunks = deployment.ledger.chunks.take_pending(
         run_id, window=deployment.policy.window, actions=_fed_actions(run.kind)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -16,7 +16,7 @@ from support.replica import DAY, Replica, open_replica
 from support.specs import SALES, spec_text
 
 from replica_worker.ledger.endpoints import BreakerRules
-from replica_worker.model.chunks import Action, ChunkId, ChunkState
+from replica_worker.model.chunks import Action, ChunkId, ChunkState, RunKind
 from replica_worker.usecases.runs import feed_run
 
 CHUNKS = 20
@@ -29,6 +29,16 @@ class Nobody:
 
     def send(self, kind: object, chunks: object) -> None:
         raise AssertionError(f"{chunks} were handed out")
+
+
+class Collector:
+    """A dispatcher that keeps what is sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[ChunkId] = []
+
+    def send(self, kind: object, chunks: Sequence[ChunkId]) -> None:
+        self.sent += chunks
 
 
 @pytest.fixture
@@ -108,6 +118,24 @@ def test_after_a_rest_one_of_all_workers_asks_the_source(open_far: Callable[...,
     assert after.cause == "connection refused"
     endpoints.note_success(name)
     assert endpoints.admit(name, RULES) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "action"), [(RunKind.REPLAY, Action.REPLAY), (RunKind.UNDO, Action.UNDO)]
+)
+def test_runs_from_the_archive_go_on_while_the_source_rests(
+    make_replica: Callable[[str], Replica], kind: RunKind, action: Action
+) -> None:
+    replica = make_replica(spec_text(SALES)).with_policy(breaker=RULES)
+    endpoints, name = replica.deployment.ledger.endpoints, replica.deployment.source_name
+    for _ in range(RULES.opens_after):
+        endpoints.note_failure(name, RULES, cause="connection refused")
+    loading = replica.begin(("SALES", DAY, Action.LOAD))
+    run_id = replica.begin(("SALES", DAY, action), kind=kind)
+    assert feed_run(replica.deployment, loading, Nobody()) == 0
+    collector = Collector()
+    assert feed_run(replica.deployment, run_id, collector) == 1
+    assert [chunk.run_id for chunk in collector.sent] == [run_id]
 
 
 def test_rests_grow_to_a_limit() -> None:
