@@ -8,7 +8,7 @@ BIN := .venv/bin
 COMPILE := pip compile --quiet --upgrade --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links --python-version 3.11
 
-.PHONY: help setup setup-dev demo lint test bench lock clean
+.PHONY: help setup setup-dev demo lint test bench lock audit clean
 
 help: ## say what there is to make
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -40,6 +40,10 @@ lock: setup-dev ## pin the newest versions of requirements*.in, with hashes
 	@$(BIN)/uv $(COMPILE) requirements-dev.in -o requirements-dev.txt
 	@$(BIN)/uv $(COMPILE) benchmarks/requirements.in -o benchmarks/requirements.txt
 	@echo uv | $(BIN)/uv $(COMPILE) - -o scripts/installer.txt
+
+audit: setup-dev ## check the pins, and compare them with the list of known weaknesses
+	@$(BIN)/pytest -q tests/unit/test_lock.py
+	@$(BIN)/python scripts/audit.py
 
 clean: ## remove what can be made again: .venv, caches, build folders
 	@rm -rf .venv .venv-bench build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
