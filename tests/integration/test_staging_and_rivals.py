@@ -43,6 +43,18 @@ def is_waiting_for_a_lock(replica: Replica) -> bool:
     )
 
 
+def test_slot_that_was_taken_twice_by_one_session_is_free_after_both(replica: Replica) -> None:
+    warehouse = replica.deployment.warehouse
+    with warehouse.sql.connect() as ours, warehouse.sql.connect() as rivals:
+        with (
+            warehouse.lock_slot(ours, "source", 1) as first,
+            warehouse.lock_slot(ours, "source", 1) as again,
+        ):
+            assert (first, again) == (True, True)
+        with warehouse.lock_slot(rivals, "source", 1) as is_free:
+            assert is_free
+
+
 def test_staging_is_gone_after_success(replica: Replica) -> None:
     replica.load("SALES")
     assert replica.staging_tables() == []

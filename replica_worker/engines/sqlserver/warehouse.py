@@ -8,6 +8,7 @@ private to an attempt, and dropped with the merge or by the sweep.
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -47,7 +48,7 @@ from replica_worker.model.specs import TableSpec
 
 _HASHES_PER_BATCH = 10_000  # some 2 MB
 _LOCK_TIMEOUT_MS = 30_000
-_HELD = "replica_worker.session_locks"  # names of those that a driver's connection holds
+_HELD = "replica_worker.session_locks"  # how often a driver's connection holds each, by name
 
 
 class SqlServerWarehouse:
@@ -302,17 +303,17 @@ class SqlServerWarehouse:
         take = take_lock(name, mode=mode, owner=owner, timeout_ms=timeout_ms)
         got = int(fetch_value(connection, take, "take a lock"))
         if got >= 0 and owner == "Session":
-            connection.info.setdefault(_HELD, set()).add(name)
+            connection.info.setdefault(_HELD, Counter())[name] += 1
         return got
 
     def _release(self, connection: sa.Connection, name: str) -> None:
         """Give a session's lock back; a lost connection has lost its locks with it."""
         if connection.invalidated or connection.closed:
             return
-        held = connection.info.get(_HELD, set())
-        if name not in held:  # SQLAlchemy has connected anew meanwhile
+        held = connection.info.get(_HELD, Counter())
+        if not held[name]:  # SQLAlchemy has connected anew meanwhile
             return
-        held.discard(name)
+        held[name] -= 1
         connection.rollback()
         run(connection, release_lock(name), "give a lock back")
         connection.commit()
