@@ -24,13 +24,16 @@ from replica_worker.cli.progress import follow_proofs
 from replica_worker.cli.render import (
     console,
     history_table,
+    lateness_as_json,
+    lateness_table,
     run_as_json,
     status_view,
 )
 from replica_worker.cli.render_proofs import print_proofs, print_proofs_as_json
 from replica_worker.cli.session import Session, open_session, require_metadata_tables
 from replica_worker.ledger.runs import Run
-from replica_worker.model.days import DayRange
+from replica_worker.model.days import DayRange, business_day
+from replica_worker.model.late import measure_lateness
 from replica_worker.usecases.deployment import Deployment
 from replica_worker.usecases.proof_log import ProofLog
 from replica_worker.usecases.verify import count_chunks, verify_range
@@ -43,11 +46,17 @@ _WIDE = 160  # columns; more than a row of the history takes
 @click.argument("run_id", required=False, metavar="[RUN]")
 @json_option
 @click.option("--watch", is_flag=True, help="Keep the picture up to date until the run is done.")
-def status(run_id: str | None, as_json: bool, watch: bool) -> None:
+@click.option("--late", is_flag=True, help="How late the source's fixes came, by table.")
+def status(run_id: str | None, as_json: bool, watch: bool, late: bool) -> None:
     """Show where a run stands; without RUN, the newest one."""
+    if late and (run_id or watch):
+        raise click.UsageError("--late is about all runs: it takes no RUN and no --watch")
     with open_session() as session:
         deployment = session.deployment
         require_metadata_tables(deployment)
+        if late:
+            _show_lateness(deployment, as_json=as_json)
+            return
         found = _find(deployment, run_id)
         if found is None:
             click.echo("null" if as_json else "no run yet")
@@ -58,6 +67,23 @@ def status(run_id: str | None, as_json: bool, watch: bool) -> None:
             _watch(deployment, found.run_id)
         else:
             console.print(status_view(found, deployment.ledger.chunks.of_run(found.run_id)))
+
+
+def _show_lateness(deployment: Deployment, *, as_json: bool) -> None:
+    found = measure_lateness(
+        (
+            fix.table,
+            (business_day(now=fix.checked_at, zone=deployment.zone) - fix.day).days,
+            fix.rows,
+        )
+        for fix in deployment.ledger.history.late_fixes()
+    )
+    if as_json:
+        click.echo(json.dumps([lateness_as_json(one) for one in found], indent=1))
+    elif found:
+        console.print(lateness_table(found))
+    else:
+        click.echo("no late fix was found yet")
 
 
 def _find(deployment: Deployment, run_id: str | None) -> Run | None:

@@ -18,6 +18,7 @@ from replica_worker.ledger.runs import Run
 from replica_worker.model.chunks import STRAYS, Action, ChunkState, Plan, RunStatus
 from replica_worker.model.days import DayRange
 from replica_worker.model.digests import Verdict
+from replica_worker.model.late import AGES, NEARLY_ALL, Lateness
 
 console = Console(highlight=False)
 notes = Console(stderr=True, highlight=False)
@@ -144,6 +145,37 @@ def history_table(runs: Sequence[Run]) -> Table:
 
 def _place(row: AuditRow) -> str:
     return f"{row.table} {'strays' if row.day == STRAYS else row.day}"
+
+
+def lateness_table(found: Sequence[Lateness]) -> Table:
+    """Rows that changed late at the source, by their age in days."""
+    labels = [_age_label(first, last) for first, last in AGES]
+    figures = [*labels, "look-back"]
+    table = plain_table("table", *figures, numbers=figures)
+    for one in found:
+        counts = [f"{rows:,}" for rows in one.rows_by_age]
+        table.add_row(one.table, *counts, f"{one.look_back} days")
+    return table
+
+
+def lateness_as_json(one: Lateness) -> dict[str, Any]:
+    """A table's late fixes as JSON-ready values."""
+    return {
+        "table": one.table,
+        "rows": one.rows,
+        "rows_by_age": {
+            _age_label(first, last): rows
+            for (first, last), rows in zip(AGES, one.rows_by_age, strict=True)
+        },
+        "look_back_days": one.look_back,
+        "share": NEARLY_ALL,
+    }
+
+
+def _age_label(first: int, last: int | None) -> str:
+    if last is None:
+        return f">{first - 1}"
+    return str(first) if first == last else f"{first}-{last}"
 
 
 def run_as_json(run: Run, chunks: Sequence[ChunkRow] | None = None) -> dict[str, Any]:

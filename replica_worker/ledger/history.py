@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from replica_worker.ledger.clock import utc_now
 from replica_worker.ledger.tables import WATERMARKS
 from replica_worker.model.chunks import STRAYS, Action, ChunkState, PlannedChunk, RunStatus
-from replica_worker.model.digests import Verdict
+from replica_worker.model.digests import Cause, Verdict
 
 FIXES_CHECK = "fixes"
 HISTORY_CHECK = "history"
@@ -70,7 +70,7 @@ class History:
             return {day: proven.get(day) for day in connection.scalars(loaded.distinct())}
 
     def late_fixes(self) -> Iterator[LateFix]:
-        """All repairs by checks of a day; streamed."""
+        """All repairs of days that were edited at the source; streamed."""
         audit = self._audit
         changed = audit.c.rows_inserted + audit.c.rows_updated + audit.c.rows_deleted
         query = sa.select(
@@ -79,6 +79,7 @@ class History:
             audit.c.verdict == Verdict.REPAIRED,
             audit.c.check_name == FIXES_CHECK,
             audit.c.day > STRAYS,
+            audit.c.cause.not_in([Cause.WAREHOUSE_CHANGED, Cause.NEVER_LOADED]),
             changed > 0,
         )
         with self._engine.connect().execution_options(yield_per=1000) as connection:

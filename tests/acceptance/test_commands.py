@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from drive.programs import run_replica
 from drive.shop import CHUNKS_A_DAY, NEVER_COPIED, STRAYS, TABLES, Shop, day, loads
 
@@ -212,3 +214,18 @@ def test_deleting_a_whole_day_needs_a_persons_word(copied: Shop) -> None:
 
     copied.must(*load, "--allow-deletes")
     copied.expect_equal("STORE_DAYS")
+
+
+def test_status_tells_how_late_fixes_came(copied: Shop) -> None:
+    assert "no late fix" in copied.must("status", "--late").out
+    copied.source.execute(
+        'UPDATE "COM_5013"."STORE_DAYS" SET "CASH" = 1 WHERE "DAY" = %s', [day(0)]
+    )
+    copied.must("check-fixes", "--date", day(0), "--inline")
+
+    (late,) = json.loads(copied.must("status", "--late", "--json").out)
+
+    assert (late["table"], late["rows"] > 0) == ("STORE_DAYS", True)
+    assert late["rows_by_age"][">90"] == late["rows"], "the shop's days lie years back"
+    assert "STORE_DAYS" in copied.must("status", "--late").out
+    assert copied.replica("status", "--late", "--watch").code == 2
