@@ -10,8 +10,8 @@ from integration.test_moves_and_deletes import (
     test_moved_rows_do_not_count_as_deletes_for_the_guard,
     test_moves_to_several_days_and_deletes_are_told_apart,
     test_row_that_came_from_another_day_is_moved_once,
-    test_row_that_has_no_day_any_more_leaves_the_copy,
     test_row_that_left_the_day_is_moved_not_deleted,
+    test_row_that_lost_its_day_moves_to_the_strays,
     test_rows_of_other_days_are_never_deleted,
     test_too_many_deletes_are_refused,
 )
@@ -24,8 +24,8 @@ __all__ = [
     "test_moved_rows_do_not_count_as_deletes_for_the_guard",
     "test_moves_to_several_days_and_deletes_are_told_apart",
     "test_row_that_came_from_another_day_is_moved_once",
-    "test_row_that_has_no_day_any_more_leaves_the_copy",
     "test_row_that_left_the_day_is_moved_not_deleted",
+    "test_row_that_lost_its_day_moves_to_the_strays",
     "test_rows_of_other_days_are_never_deleted",
     "test_too_many_deletes_are_refused",
 ]
