@@ -136,6 +136,38 @@ def test_instant_belongs_to_the_day_that_the_zone_says(bench: Bench) -> None:
     }
 
 
+IN_2026 = DayRange(first=date(2026, 1, 1), end=date(2027, 1, 1))
+SUMMER = [
+    ("2026-03-28 23:59:59+00:00", date(2026, 3, 28)),
+    ("2026-03-29 00:00:00+00:00", date(2026, 3, 29)),
+    ("2026-03-29 22:59:59+00:00", date(2026, 3, 29)),  # the day of 23 hours ends
+    ("2026-03-29 23:00:00+00:00", date(2026, 3, 30)),
+    ("2026-07-14 23:30:00+00:00", date(2026, 7, 15)),
+    ("2026-07-15 00:30:00+02:00", date(2026, 7, 14)),  # another offset than the zone's
+    ("2026-10-24 23:00:00+00:00", date(2026, 10, 25)),
+    ("2026-10-25 23:59:59+00:00", date(2026, 10, 25)),  # the day of 25 hours ends
+    ("2026-10-26 00:00:00+00:00", date(2026, 10, 26)),
+    ("1970-07-01 23:00:00+00:00", date(1970, 7, 2)),
+    ("1970-12-31 23:00:00+00:00", date(1971, 1, 1)),  # summer time all year, until 1971
+    ("2009-12-31 23:59:59+00:00", date(2009, 12, 31)),
+]
+
+
+def test_day_of_an_instant_knows_summer_time(london: Bench) -> None:
+    (table,) = london.make({**SALES, "columns": columns(ID="int!", DAY="datetimeoffset(0)")})
+    london.fill(table, *[(str(number), f"'{text}'") for number, (text, _) in enumerate(SUMMER)])
+    rows = RowSelection(table=table, side=Side.SOURCE, days=IN_2026)
+    listed = ", ".join(f'{{"k0": "{number}"}}' for number in range(len(SUMMER)))
+    keys = [KeyList(json=f"[{listed}]", count=len(SUMMER))]
+    assert _found(london, table, keys) == [(number, day) for number, (_, day) in enumerate(SUMMER)]
+    with london.snapshot(Side.SOURCE) as source:
+        by_day = source.digest_days(rows, DigestKind.CONTENT)
+        assert by_day == {
+            day: source.digest(rows.within(DayRange.one(day)), DigestKind.CONTENT)
+            for day in {day for _, day in SUMMER if day in IN_2026}
+        }
+
+
 def test_keys_find_rows_of_no_day_only_if_these_are_asked_for(bench: Bench) -> None:
     (table,) = bench.make(SALES)
     bench.fill(table, *SALES_ROWS)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from support.engines import ZONE, Bench
@@ -38,6 +39,15 @@ def site(pairs: Pairs) -> SqlServerSite:
 @pytest.fixture
 def bench(site: SqlServerSite, tmp_path: Path) -> Iterator[Bench]:
     with open_sqlserver(site, ZONE) as dialect:
+        made = Bench(dialect, tmp_path)
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def london(site: SqlServerSite, tmp_path: Path) -> Iterator[Bench]:
+    """A bench of a business whose clocks are put forward in summer."""
+    with open_sqlserver(site, ZoneInfo("Europe/London")) as dialect:
         made = Bench(dialect, tmp_path)
         yield made
         made.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from integration.test_engine_days import (
     test_changed_days_tell_how_many_rows_changed_and_the_newest,
     test_child_without_a_parent_has_no_day,
+    test_day_of_an_instant_knows_summer_time,
     test_instant_belongs_to_the_day_that_the_zone_says,
     test_keys_find_rows_of_a_table_that_has_no_days,
     test_keys_find_rows_of_no_day_only_if_these_are_asked_for,
@@ -18,6 +19,7 @@ from integration.test_engine_days import (
 __all__ = [
     "test_changed_days_tell_how_many_rows_changed_and_the_newest",
     "test_child_without_a_parent_has_no_day",
+    "test_day_of_an_instant_knows_summer_time",
     "test_instant_belongs_to_the_day_that_the_zone_says",
     "test_keys_find_rows_of_a_table_that_has_no_days",
     "test_keys_find_rows_of_no_day_only_if_these_are_asked_for",

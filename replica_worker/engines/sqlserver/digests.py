@@ -71,7 +71,7 @@ def digest_rows(selection: RowSelection, kind: DigestKind, terms: Terms) -> Frag
 
 def digest_days(selection: RowSelection, kind: DigestKind, terms: Terms) -> Fragment:
     """The same for each day, behind the day."""
-    day = day_value(selection.table, terms.zone)
+    day = day_value(selection, terms.zone)
     return _digest_groups(selection, kind, terms, day)
 
 

@@ -10,7 +10,13 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
-from replica_worker.engines.interface import STAGING_SCHEMA, KeyList, StagedChunk
+from replica_worker.engines.interface import (
+    STAGING_SCHEMA,
+    KeyList,
+    RowSelection,
+    Side,
+    StagedChunk,
+)
 from replica_worker.engines.sqlserver.fragments import (
     Fragment,
     column_of,
@@ -172,7 +178,7 @@ def list_days_elsewhere(chunk: StagedChunk, zone: ZoneInfo) -> Fragment:
     """The days outside the chunk on which the target has staged rows; NULL for no day."""
     return compose(
         "SELECT DISTINCT {day}\n{rows}",
-        day=day_value(chunk.table, zone),
+        day=day_value(RowSelection(table=chunk.table, side=Side.WAREHOUSE), zone),
         rows=_rows_elsewhere(chunk, zone),
     )
 

@@ -31,6 +31,7 @@ from replica_worker.engines.sqlserver.connect import close_quietly, open_arrow
 from replica_worker.engines.sqlserver.errors import translate
 from replica_worker.engines.sqlserver.fragments import Fragment
 from replica_worker.engines.sqlserver.reads import RowLimit
+from replica_worker.engines.sqlserver.zone_days import local_days
 from replica_worker.errors import DatabaseError, DatabaseUnreachableError
 from replica_worker.model.digests import KEY_BUCKETS, Digest, DigestKind
 from replica_worker.model.live import LiveTable
@@ -99,6 +100,8 @@ class SqlServerSnapshot:
             for batch in reads.stream(self._connection, statement, operation, self._by_bytes):
                 rows = to_spec_batch(table, batch)
                 day = batch.column(batch.num_columns - 1)
+                if not pa.types.is_date(day.type):
+                    day = local_days(day, self._options.zone)
                 yield pa.RecordBatch.from_arrays([*rows.columns, day], schema=schema)
 
     def digest(self, selection: RowSelection, kind: DigestKind) -> Digest:

@@ -7,7 +7,7 @@ hint that reads dirty rows.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -23,6 +23,7 @@ from replica_worker.engines.sqlserver.fragments import (
     value,
 )
 from replica_worker.engines.sqlserver.types import EXACT_COLLATION, strategy_for
+from replica_worker.engines.sqlserver.zone_days import as_utc, day_in_zone
 from replica_worker.model.days import DayRange
 from replica_worker.model.specs import ColumnSpec, TableSpec
 
@@ -159,19 +160,22 @@ def _midnight(column: ColumnSpec, day: date, zone: ZoneInfo) -> Fragment:
     return value(f"{day.isoformat()}T00:00:00", str(column.type))
 
 
-def day_value(table: TableSpec, zone: ZoneInfo) -> Fragment:
-    """A row's day as a date; NULL where it has none."""
+def day_value(selection: RowSelection, zone: ZoneInfo) -> Fragment:
+    """A selected row's day as a date; NULL where it has none."""
+    table = selection.table
     if not table.is_daily:
         return Fragment("CAST(NULL AS date)")
     column, quoted = _day_of(table)
     if column.type.base == "datetimeoffset":
-        offset = datetime(2000, 1, 1, tzinfo=zone).utcoffset() or timedelta()
-        return compose(
-            "CAST(SWITCHOFFSET({c}, {minutes}) AS date)",
-            c=quoted,
-            minutes=offset // timedelta(minutes=1),
-        )
+        return day_in_zone(quoted, zone, selection.days if selection.outside is None else None)
     return compose("CAST({c} AS date)", c=quoted)
+
+
+def _readable_day(selection: RowSelection, zone: ZoneInfo) -> Fragment:
+    """A row's day as a date; of a datetimeoffset as the text that `zone_days.local_days` reads."""
+    if selection.table.is_daily and _day_of(selection.table)[0].type.base == "datetimeoffset":
+        return as_utc(_day_of(selection.table)[1])
+    return day_value(selection, zone)
 
 
 # ---------------------------------------------------------------- reading
@@ -229,9 +233,11 @@ def option(max_dop: int) -> Fragment:
 
 
 def select_rows_by_key(selection: RowSelection, keys: str, zone: ZoneInfo) -> Fragment:
-    """The rows whose keys are listed, and their day; rows of no day if they are selected."""
+    """The rows whose keys are listed, and their `_readable_day`; of no day if selected."""
     table = selection.table
-    day = day_value(table, zone)
+    dated = Fragment("1 = 1")
+    if not selection.dateless:
+        dated = compose("{day} IS NOT NULL", day=_day_of(table)[1])
     return compose(
         """
         SELECT {columns},
@@ -241,8 +247,8 @@ def select_rows_by_key(selection: RowSelection, keys: str, zone: ZoneInfo) -> Fr
          WHERE {dated}
         """,
         columns=_read_list(table, bounded=False),
-        day=day,
-        dated=Fragment("1 = 1") if selection.dateless else compose("{day} IS NOT NULL", day=day),
+        day=_readable_day(selection, zone),
+        dated=dated,
         day_field=quote(DAY_FIELD),
         keys=value(keys, "nvarchar(max)"),
         members=_key_members(table),
@@ -268,7 +274,7 @@ def changed_days(selection: RowSelection, zone: ZoneInfo) -> Fragment:
          WHERE version IS NOT NULL
          GROUP BY g
         """,
-        day=day_value(selection.table, zone),
+        day=day_value(selection, zone),
         version=column_of("t", selection.table.rowversion or ""),
         rows=rows_of(selection, zone),
     )
