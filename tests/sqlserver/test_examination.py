@@ -169,6 +169,30 @@ def test_merge_is_tried_and_upsert_is_not(
     assert ("upsert" in found["merge"]["merge style"].advice) is bool(objection)
 
 
+@pytest.mark.parametrize("loader", ["bulk", "arrays"])
+def test_the_loader_is_told(
+    site: SqlServerSite, tmp_path_factory: pytest.TempPathFactory, loader: str
+) -> None:
+    folder = tmp_path_factory.mktemp(loader)
+    with open_sqlserver_replica(site, folder, spec_text(SALES), loader=loader) as made:
+        found = by_what(made.deployment.target.examine(Side.WAREHOUSE, made.deployment.spec.tables))
+    assert found["loader"].mark is Mark.OK
+    assert found["loader"].found.startswith(loader)
+
+
+def test_a_server_whose_json_changes_keys_is_a_warning(
+    replica: SqlServerReplica, server: SqlServer
+) -> None:
+    literals = ["N'a\"b'", "N'\u00e9'", "NCHAR(9)", "N'a\\b'"]
+    has_json = all(server.returns_from_json(literal) for literal in literals)
+    for found in (
+        examine_source(replica.deployment),
+        examine_warehouse(replica.deployment, MIGRATIONS_FOLDER / "schema_tables"),
+    ):
+        mark = by_what(found)["keys as JSON"].mark
+        assert mark is (Mark.OK if has_json else Mark.WARNING)
+
+
 def test_specs_are_pulled_from_the_catalogue(replica: SqlServerReplica) -> None:
     replica.at_source(
         """

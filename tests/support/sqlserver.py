@@ -82,6 +82,25 @@ class SqlServer:
                 return " ".join(str(error).split())[:200]
         return None
 
+    def keeps_100_nanoseconds(self) -> bool:
+        shown = "CONVERT(varchar(20), CAST('12:34:56.0000001' AS time(7)), 121)"
+        return not self.objection_to(f"SELECT 1 / CHARINDEX('.0000001', {shown})")
+
+    def pads_by_units(self) -> bool:
+        """Whether nchar(n) has n units of UTF-16, whatever characters they make."""
+        padded = "CAST(N'\U0001f35f' AS nchar(10)) + N'.'"
+        blanks = f"LEN({padded}) - LEN(REPLACE({padded}, N' ', N''))"
+        return not self.objection_to(f"SELECT 1 / CASE WHEN {blanks} = 8 THEN 1 ELSE 0 END")
+
+    def returns_from_json(self, literal: str) -> bool:
+        """Whether a text comes back from JSON as it went in."""
+        text = f"CAST({literal} AS nvarchar(100)) COLLATE Latin1_General_100_BIN2"
+        document = f"CONCAT(N'[{{\"k\": \"', STRING_ESCAPE({text}, 'json'), N'\"}}]')"
+        return not self.objection_to(
+            f"SELECT 1 / CASE WHEN j.k COLLATE Latin1_General_100_BIN2 = {text} THEN 1 ELSE 0 END "
+            f"FROM OPENJSON({document}) WITH (k nvarchar(100)) AS j"
+        )
+
     def _drop(self, connection: Any, name: str) -> None:
         with suppress(mssql_python.Error):  # not every server knows how to end others' sessions
             run(

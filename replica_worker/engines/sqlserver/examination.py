@@ -91,6 +91,14 @@ _TRY_MERGE = """
        ON t.id = s.id
      WHEN NOT MATCHED THEN INSERT (id) VALUES (s.id);
 """
+# Returns its row if a text with a quote, a backslash, a tab and an accent survives.
+_TRY_JSON = """
+    SELECT j.k0
+      FROM (SELECT N'a"b\\c' + NCHAR(9) + NCHAR(233) AS k) AS t
+     CROSS APPLY OPENJSON(CONCAT(N'[{"k0": "', STRING_ESCAPE(t.k, 'json'), N'"}]'))
+           WITH (k0 nvarchar(4000)) AS j
+     WHERE j.k0 COLLATE Latin1_General_100_BIN2 = t.k COLLATE Latin1_General_100_BIN2
+"""
 
 
 def examine(
@@ -144,6 +152,8 @@ class _Questions:
             yield "right to make tables", self._creating
             yield "right to write", lambda: judge.judge_writing_at_target(self._rights())
             yield "merge style", self._merge_style
+            yield "loader", self._loader
+        yield "keys as JSON", self._keys_as_json
 
     def _ask(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         cursor = self._connection.cursor()
@@ -310,3 +320,20 @@ class _Questions:
                 "Set REPLICA_MERGE_STYLE=upsert",
             )
         return ok(what, "merge: one MERGE WITH (HOLDLOCK)")
+
+    def _loader(self) -> Finding:
+        """How staging tables are filled; whether that works is seen by the check of staging."""
+        if self._options.loader == "arrays":
+            return ok("loader", "arrays: INSERT with arrays of parameters, slower than bulk copy")
+        return ok("loader", "bulk: TDS bulk copy; else REPLICA_LOADER=arrays")
+
+    def _keys_as_json(self) -> Finding:
+        """A key that came back as another would find no row, and its row would pass for deleted."""
+        what = "keys as JSON"
+        if self._ask(_TRY_JSON):
+            return ok(what, "texts come back as they were")
+        return warning(
+            what,
+            "texts with quotes, control characters or accents come back as others",
+            "Take no such column as a key: a row that moved would be taken for deleted",
+        )
