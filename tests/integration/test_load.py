@@ -73,8 +73,11 @@ def test_reload_inserts_updates_and_deletes_exactly_what_changed(replica: Replic
     ],
 )
 def test_reload_sees_a_change_that_is_hard_to_see(
-    replica: Replica, old: str | None, new: str | None
+    make_replica, old: str | None, new: str | None
 ) -> None:
+    unicode = columns(ID="bigint!", DAY="date", AMOUNT="decimal(16,4)", NOTE="nvarchar(200)")
+    replica = make_replica(spec_text({**SALES, "columns": unicode}))
+    replica.make_source()
     replica.insert("SALES", (1, DAY, 1, old), (2, DAY, 1, "other"))
     replica.load("SALES")
     replica.at_source('UPDATE "COM_5013"."SALES" SET "NOTE" = %s WHERE "ID" = 1', new)

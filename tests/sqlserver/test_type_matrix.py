@@ -18,6 +18,7 @@ from support.postgres_values import MATRIX, Misfit
 from support.specs import column, columns
 from support.sqlserver import SqlServer
 from support.sqlserver_bench import SqlServerDialect
+from support.sqlserver_values import PADDED_PAIR
 
 from replica_worker.engines.interface import Side
 from replica_worker.errors import MergeError
@@ -63,14 +64,22 @@ def the_server_has(server: SqlServer, sql_type: str) -> str | None:
 SEVENTH = re.compile(r"\.\d{7}")  # digit of a second
 
 
-def keeps_100_nanoseconds(server: SqlServer) -> bool:
-    shown = "CONVERT(varchar(20), CAST('12:34:56.0000001' AS time(7)), 121)"
-    return not server.objection_to(f"SELECT 1 / CHARINDEX('.0000001', {shown})")
-
-
 def test_server_keeps_100_nanoseconds(server: SqlServer) -> None:
-    if not keeps_100_nanoseconds(server):
+    if not server.keeps_100_nanoseconds():
         pytest.skip("the server rounds times to a microsecond")
+
+
+def test_server_pads_by_units(server: SqlServer) -> None:
+    if not server.pads_by_units():
+        pytest.skip("the server fills nchar(10) up to ten characters, not to ten units")
+
+
+def is_kept(server: SqlServer) -> Callable[[str], bool]:
+    """Tells the literals that the server holds as SQL Server does; the others are left out."""
+    has_ticks, has_units = server.keeps_100_nanoseconds(), server.pads_by_units()
+    return lambda text: (
+        (has_ticks or not SEVENTH.search(text)) and (has_units or text != PADDED_PAIR)
+    )
 
 
 def test_matrix_has_every_type_that_every_engine_shows() -> None:
@@ -95,8 +104,7 @@ def test_values_arrive_as_they_were_and_only_a_change_is_written(
     if not names:
         pytest.skip("the server has none of these types")
     (table,) = bench.make(table_of(names))
-    is_kept = str if keeps_100_nanoseconds(server) else lambda text: not SEVENTH.search(text)
-    values = {name: ["NULL", *filter(is_kept, TYPES[name])] for name in names}
+    values = {name: ["NULL", *filter(is_kept(server), TYPES[name])] for name in names}
     count = max(map(len, values.values()))
     rows = [
         (str(number), *(values[name][number % len(values[name])] for name in names))

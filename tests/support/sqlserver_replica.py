@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,9 @@ class SqlServerReplica(Replica):
         values = ", ".join(f"CAST(? AS {_parameter(column)})" for column in table.columns)
         target = f"{quoted(table.source_schema)}.{quoted(table.name)}"
         for row in rows:
-            run(self.source, f"INSERT INTO {target} ({columns}) VALUES ({values})", row)
+            # The driver takes no date before 1753; every date has a text.
+            texts = [str(cell) if type(cell) is date else cell for cell in row]
+            run(self.source, f"INSERT INTO {target} ({columns}) VALUES ({values})", texts)
 
     def at_source(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         return run(self.source, _in_tsql(statement), values)

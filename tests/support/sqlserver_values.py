@@ -47,6 +47,8 @@ _UNICODE = [
     "N'e\u0301 is not \u00e9'",
     "N'\u0130I\u0131i \u00df \ufb01 \u2126 \u03a9'",
 ]
+PADDED_PAIR = "N'\U0001f35f\U0001f373'"
+"""Characters of two units each: nchar(10) has room for three more pairs, not for eight blanks."""
 _LONG = [
     "REPLICATE(CAST('x' AS varchar(max)), 8001)",
     "REPLICATE(CAST('y' AS varchar(max)), 200000)",
@@ -121,7 +123,7 @@ MATRIX: dict[str, list[str]] = {
     ],
     "datetimeoffset(0)": ["'2026-03-14T23:59:59+08:00'"],
     "char(10)": ["''", "'a'", "'0123456789'", "N'caf\u00e9'"],
-    "nchar(10)": ["'it''s'", "''", "N'\u4e2d\u6587'"],
+    "nchar(10)": ["'it''s'", "''", "N'\u4e2d\u6587'", PADDED_PAIR],
     "varchar(100)": [*_TEXTS, *_CODE_PAGE],
     "nvarchar(100)": [*_TEXTS, *_CODE_PAGE, *_UNICODE],
     "varchar(max)": [*_TEXTS, *_CODE_PAGE, *_LONG],
@@ -166,6 +168,11 @@ KEYS: dict[str, tuple[str, str, str]] = {
     "date": ("date", "'0001-01-01'", "'9999-12-31'"),
     "datetime": ("datetime", "'2026-03-14T00:00:00.003'", "'2026-03-14T00:00:00.007'"),
     "datetime2": ("datetime2(7)", "'2026-03-14T00:00:00.0000001'", "'2026-03-14T00:00:00.0000002'"),
+    "microseconds": (
+        "datetime2(7)",
+        "'2026-03-14T00:00:00.000001'",
+        "'2026-03-14T00:00:00.000002'",
+    ),
     "datetimeoffset": (
         "datetimeoffset(7)",
         "'2026-03-14T00:00:00+08:00'",
