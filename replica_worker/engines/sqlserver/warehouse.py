@@ -206,7 +206,7 @@ class SqlServerWarehouse:
     def highest_rowversion(self, connection: sa.Connection, table: TableSpec) -> bytes | None:
         """The largest rowversion the target holds; None if it holds no row."""
         statement = compose(
-            "SELECT TOP (1) {c} FROM {target} AS t ORDER BY {c} DESC",
+            "SELECT (SELECT TOP (1) {c} FROM {target} AS t ORDER BY {c} DESC)",
             c=column_of("t", table.rowversion or ""),
             target=quote(table.target_schema, table.target_name),
         )

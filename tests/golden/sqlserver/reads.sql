@@ -110,7 +110,7 @@ t.[odd]]'name] AS [odd]]'name],
         CAST(t.[DAY] AS date) AS [__day]
    FROM OPENJSON(CAST(? AS nvarchar(max))) WITH (k0 nvarchar(4000), k1 nvarchar(4000)) AS k
    JOIN [COM_5013].[SALES] AS t ON t.[SHOP] = CAST(k.k0 AS varchar(20)) COLLATE DATABASE_DEFAULT AND (CAST(t.[SHOP] AS nvarchar(max)) + N'.') COLLATE Latin1_General_100_BIN2 = (CAST(CAST(k.k0 AS varchar(20)) AS nvarchar(max)) + N'.') COLLATE Latin1_General_100_BIN2 AND t.[NO] = CAST(k.k1 AS bigint)
-  WHERE CAST(t.[DAY] AS date) IS NOT NULL
+  WHERE t.[DAY] IS NOT NULL
 -- values: '[{"k0": "gpo10", "k1": "7"}]'
 GO
 
@@ -123,7 +123,7 @@ SELECT t.[SHOP] AS [SHOP],
         FROM OPENJSON(CAST(? AS nvarchar(max))) WITH (k0 nvarchar(4000), k1 nvarchar(4000), k2 nvarchar(4000)) AS k
         JOIN [COM_5013].[LINES] AS t ON t.[SHOP] = CAST(k.k0 AS varchar(20)) COLLATE DATABASE_DEFAULT AND (CAST(t.[SHOP] AS nvarchar(max)) + N'.') COLLATE Latin1_General_100_BIN2 = (CAST(CAST(k.k0 AS varchar(20)) AS nvarchar(max)) + N'.') COLLATE Latin1_General_100_BIN2 AND t.[NO] = CAST(k.k1 AS bigint) AND t.[LINE] = CAST(k.k2 AS smallint)
 LEFT JOIN [COM_5013].[SALES] AS p ON t.[SHOP] = p.[SHOP] AND t.[NO] = p.[NO]
-       WHERE CAST(p.[DAY] AS date) IS NOT NULL
+       WHERE p.[DAY] IS NOT NULL
 -- values: '[{"k0": "gpo10", "k1": "7", "k2": "1"}]'
 GO
 
