@@ -129,5 +129,5 @@ def _is_wrong(error: ReplicaError) -> bool:
 
 
 def _complain(message: str, code: int) -> int:
-    click.echo(masked(message), err=True)
+    click.echo(" ".join(masked(message).split()), err=True)  # a word may hold line ends
     return code
