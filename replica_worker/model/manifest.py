@@ -7,10 +7,10 @@ Owns the JSON form, and the rule which of a chunk's extracts are in force. Does 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from replica_worker.model.digests import DigestKind
 
@@ -69,8 +69,8 @@ class Manifest(_Document):
     sha256: str
     columns: tuple[ManifestColumn, ...]
     digest: ManifestDigest | None  # None where the file does not stand for a whole chunk
-    started_at: datetime  # UTC, by the warehouse's clock: it tells which extract is newer
-    finished_at: datetime  # UTC
+    started_at: AwareDatetime  # UTC, by the warehouse's clock: it tells which extract is newer
+    finished_at: AwareDatetime  # UTC
 
 
 def in_force(extracts: Iterable[Manifest]) -> list[Manifest]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from datetime import date
 from typing import Any
 
@@ -30,6 +31,7 @@ _log = logging.getLogger(__name__)
 NIGHTLY_PREFIX = "nightly-"
 """How the ids of the runs that beat begins start; the day follows, so each night has one."""
 
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _MOST_NIGHTS = 31  # that are made up by themselves; more is a backfill
 
 
@@ -37,7 +39,8 @@ _MOST_NIGHTS = 31  # that are made up by themselves; more is a backfill
 def replicate_chunk(self: Task[Any, Any], run_id: str, table: str, day: str) -> str:
     """Work on one chunk, hand out the next, and close the run after its last chunk."""
     deployment, worker = current_deployment(), worker_name()
-    state = work_on_chunk(deployment, _chunk_id(run_id, table, day), worker=worker)
+    chunk = _chunk_id(run_id, table, day)
+    state = work_on_chunk(deployment, chunk, worker=worker)
     feed_run(deployment, run_id, CeleryDispatcher())
     if state is ChunkState.PENDING:
         feed_later(deployment, run_id)
@@ -49,13 +52,13 @@ def replicate_chunk(self: Task[Any, Any], run_id: str, table: str, day: str) -> 
 @app.task(name=START_CHORD, ignore_result=True)
 def start_chord_of(run_id: str) -> None:
     """Hand out a nightly run's T-0 chunks as a chord."""
-    start_chord(current_deployment(), run_id)
+    start_chord(current_deployment(), _words(run_id))
 
 
 @app.task(name=CLOSE_RUN, ignore_result=True)
 def close_run(run_id: str) -> None:
     """Check T-1 and write the run's history, if its loads are finished; else hand on."""
-    deployment = current_deployment()
+    deployment, run_id = current_deployment(), _words(run_id)
     if finalize_run(deployment, run_id, worker=worker_name()) is None:
         feed_run(deployment, run_id, CeleryDispatcher())
 
@@ -125,10 +128,22 @@ def _begin_nightly(deployment: Deployment, day: date) -> None:
 def _chunk_id(run_id: str, table: str, day: str) -> ChunkId:
     """The chunk that a message names; UsageError if it names none."""
     try:
-        return ChunkId(run_id=str(run_id), table=str(table), day=date.fromisoformat(day))
-    except (TypeError, ValueError):
-        raise UsageError(
-            operation="read the message",
-            cause=f"{day!r} is not a day",
-            next_step="Nothing: the ledger hands the chunk out again",
-        ) from None
+        named = date.fromisoformat(_words(day))
+    except ValueError:
+        raise _unreadable(f"{day!r} is not a day") from None
+    return ChunkId(run_id=_words(run_id), table=_words(table), day=named)
+
+
+def _words(text: object) -> str:
+    """Text that databases take; UsageError if a message holds something else in its place."""
+    if not isinstance(text, str) or _UNSTORABLE.search(text):
+        raise _unreadable(f"{text!r:.80} is no id")
+    return text
+
+
+def _unreadable(cause: str) -> UsageError:
+    return UsageError(
+        operation="read the message",
+        cause=cause,
+        next_step="Nothing: the ledger hands the work out again",
+    )
