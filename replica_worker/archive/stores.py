@@ -12,6 +12,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -75,9 +76,15 @@ class FolderStore:
 
     @contextmanager
     def create(self, name: str) -> Iterator[BinaryIO]:
-        """A temp file beside the final name, fsynced and renamed when the block succeeds."""
+        """A temp file beside the final name, fsynced and renamed when the block succeeds.
+
+        A name has one living writer, by the lock of its chunk: temp files of that name were left
+        by writers that were killed, and go.
+        """
         final = self.root / name
         _make_folders(final.parent, self.root)
+        for left in final.parent.glob(f".{escape(final.name)}.*{_TEMPORARY}"):
+            left.unlink(missing_ok=True)
         temporary = final.with_name(f".{final.name}.{secrets.token_hex(4)}{_TEMPORARY}")
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY_FILE)
         try:

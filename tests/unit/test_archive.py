@@ -213,6 +213,19 @@ def test_sweep_of_a_folder_that_is_not_there_finds_nothing(archive: Archive) -> 
     assert archive.sweep_leftovers(older_than_seconds=0, now=2_000_000_000) == 0
 
 
+def test_a_new_try_removes_what_a_killed_writer_of_the_file_left(
+    archive: Archive, root: Path
+) -> None:
+    folder = root / NAME.folder
+    folder.mkdir(parents=True)
+    (folder / ".run.parquet.1a2b3c4d.tmp").write_text("half a file")
+    (folder / ".other.parquet.1a2b3c4d.tmp").write_text("another's")
+
+    archive.write(ORDER, [batch(1)])
+
+    assert sorted(path.name for path in folder.glob(".*")) == [".other.parquet.1a2b3c4d.tmp"]
+
+
 def test_folder_that_cannot_be_made_is_told_with_advice(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ArchiveError, match="REPLICA_EXPORTS") as refusal:
