@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import redis
+from kombu.exceptions import OperationalError
 
 from replica_worker.errors import BrokerError
 from replica_worker.settings import load_settings
@@ -31,8 +32,11 @@ def require_broker() -> None:
 
 
 def count_listeners(queue: str) -> int:
-    """How many workers that answer at once take work from the queue."""
-    answers = app.control.inspect(timeout=_ANSWER_SECONDS).active_queues() or {}
+    """How many workers that answer at once take work from the queue; 0 if the broker went away."""
+    try:
+        answers = app.control.inspect(timeout=_ANSWER_SECONDS).active_queues() or {}
+    except (OperationalError, redis.RedisError, OSError):
+        return 0
     return sum(any(entry["name"] == queue for entry in queues) for queues in answers.values())
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
 from datetime import date
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from celery import Task
 
-from replica_worker.errors import UsageError
+from replica_worker.errors import BrokerError, DatabaseUnreachableError, UsageError
 from replica_worker.model.chunks import ChunkId, ChunkState, RunKind
 from replica_worker.model.days import ONE_DAY, DayRange
 from replica_worker.tasks.app import app
@@ -34,8 +36,32 @@ NIGHTLY_PREFIX = "nightly-"
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _MOST_NIGHTS = 31  # that are made up by themselves; more is a backfill
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def survives_outages(task: Callable[P, R]) -> Callable[P, R | None]:
+    """Have the task end with one line when the warehouse or the broker is away.
+
+    What it could not do stands in the ledger; the sweep makes it good.
+    """
+
+    @wraps(task)
+    def run(*args: P.args, **named: P.kwargs) -> R | None:
+        try:
+            return task(*args, **named)
+        except Exception as error:
+            told = current_deployment().target.translate_error(error, operation="ask the ledger")
+            if not isinstance(told, (BrokerError, DatabaseUnreachableError)):
+                raise
+            _log.warning("%s; the sweep makes good what is left", told)
+            return None
+
+    return run
+
 
 @app.task(bind=True, name=REPLICATE_CHUNK)
+@survives_outages
 def replicate_chunk(self: Task[Any, Any], run_id: str, table: str, day: str) -> str:
     """Work on one chunk, hand out the next, and close the run after its last chunk."""
     deployment, worker = current_deployment(), worker_name()
@@ -50,12 +76,14 @@ def replicate_chunk(self: Task[Any, Any], run_id: str, table: str, day: str) -> 
 
 
 @app.task(name=START_CHORD, ignore_result=True)
+@survives_outages
 def start_chord_of(run_id: str) -> None:
     """Hand out a nightly run's T-0 chunks as a chord."""
     start_chord(current_deployment(), _words(run_id))
 
 
 @app.task(name=CLOSE_RUN, ignore_result=True)
+@survives_outages
 def close_run(run_id: str) -> None:
     """Check T-1 and write the run's history, if its loads are finished; else hand on."""
     deployment, run_id = current_deployment(), _words(run_id)
@@ -64,6 +92,7 @@ def close_run(run_id: str) -> None:
 
 
 @app.task(name="replica.sweep", ignore_result=True)
+@survives_outages
 def sweep_runs() -> None:
     """Bring back what was lost, hand out what waits, close what is finished."""
     deployment, worker = current_deployment(), worker_name()
@@ -76,18 +105,21 @@ def sweep_runs() -> None:
 
 
 @app.task(name="replica.start_nightly", ignore_result=True)
+@survives_outages
 def start_nightly() -> None:
     """02:00: load T-0."""
     _bring_nightly_on()
 
 
 @app.task(name="replica.check_nightly", ignore_result=True)
+@survives_outages
 def check_nightly() -> None:
     """02:15: check T-1, which closing the run does, if its loads are finished."""
     close_run(_bring_nightly_on())
 
 
 @app.task(name="replica.close_nightly", ignore_result=True)
+@survives_outages
 def close_nightly() -> None:
     """02:30: record and close the run, if that is still to be done."""
     close_run(_bring_nightly_on())

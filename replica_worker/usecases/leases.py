@@ -47,7 +47,8 @@ class LeaseKeeper:
                     return
             except (ReplicaError, OSError) as error:
                 _log.warning("the lease on %s could not be extended: %s", self._what, error)
-            except Exception:
+            except Exception as error:
                 # A broken connection surfaces in the driver's own classes; the next beat
                 # connects anew, and the lease decides whether that is in time.
-                _log.warning("the lease on %s could not be extended", self._what, exc_info=True)
+                name = type(error).__name__
+                _log.warning("the lease on %s could not be extended: %s", self._what, name)
