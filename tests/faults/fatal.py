@@ -1,7 +1,8 @@
-"""Loaded into a worker by `--include fatal`: kills its child, once, at the point that is named.
+"""Loaded into a worker by `--include fatal`: kills its child, once at each point that is named.
 
-`FATAL_POINT` names a checkpoint, or "before ack"; `FATAL_MARK` is the file that tells whether it
-was done. It lives with the tests: the product has no switch that ends it.
+`FATAL_POINTS` names checkpoints and "before ack", with commas between; in the folder
+`FATAL_MARKS` a file tells of each that it was done. It lives with the tests: the product has no
+switch that ends it.
 """
 
 from __future__ import annotations
@@ -14,15 +15,15 @@ from celery.signals import task_postrun
 
 from replica_worker.checkpoints import Checkpoint, watch
 
-_POINT = os.environ["FATAL_POINT"]
-_MARK = Path(os.environ["FATAL_MARK"])
+_POINTS = os.environ["FATAL_POINTS"].split(",")
+_MARKS = Path(os.environ["FATAL_MARKS"])
 
 
 def die_once(point: str) -> None:
-    if point != _POINT:
+    if point not in _POINTS:
         return
     try:
-        _MARK.touch(exist_ok=False)
+        (_MARKS / point).touch(exist_ok=False)
     except FileExistsError:
         return
     os.kill(os.getpid(), signal.SIGKILL)

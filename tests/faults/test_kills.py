@@ -1,75 +1,101 @@
-"""kill -9 of a worker's child at every step of a chunk: the run ends right, by itself."""
+"""kill -9 of a worker's child, of the finalizer and of beat: the run ends right, by itself."""
 
 from __future__ import annotations
 
+import os
+import signal
+from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-from drive.programs import procfile_line, shell_argv, wait_until
+import redis
+from drive.programs import Program, procfile_line, wait_until
 from drive.shop import Shop, day
+from drive.witness import expect_right_end, expect_success
+from support.databases import connect
 
 from replica_worker.checkpoints import Checkpoint
 
 STEPS = [*(point.value for point in Checkpoint), "before ack"]
-MOST_ATTEMPTS = 5
+_LOCK = 7_001  # an advisory lock of the test's own
 
 
-@pytest.fixture
-def merges(staffed: Shop) -> Shop:
-    """A shop whose warehouse counts, by a trigger, how often each chunk was merged."""
-    staffed.environment.update(REPLICA_LEASE="2", REPLICA_LOST_AFTER="2")
-    staffed.open(days=2)
-    staffed.target.execute(
-        """
-        CREATE TABLE "dbo".merges (run_id text, table_name text, day date);
-        CREATE FUNCTION "dbo".note_merge() RETURNS trigger LANGUAGE plpgsql AS $$
+def children_of(program: Program) -> list[int]:
+    tasks = Path(f"/proc/{program.popen.pid}/task").glob("*/children")
+    return [int(pid) for file in tasks for pid in file.read_text().split()]
+
+
+def test_children_killed_at_every_step_of_a_chunk_cost_nothing_but_time(
+    impatient: Shop, start_special: Callable[..., Program], tmp_path: Path
+) -> None:
+    impatient.open(days=2)
+    marks = tmp_path / "deaths"
+    marks.mkdir()
+    start_special("fatal", FATAL_POINTS=",".join(STEPS), FATAL_MARKS=str(marks))
+
+    expect_success(
+        impatient.start_replica("backfill", "--start", day(0), "--end", day(1), "--wait")
+    )
+
+    assert {mark.name for mark in marks.iterdir()} == set(STEPS), "each step saw a death"
+    expect_right_end(impatient)
+
+
+def test_a_finalizer_killed_in_its_checks_is_followed_by_another(impatient: Shop) -> None:
+    impatient.open(days=2)
+    impatient.target.execute(
+        f"""
+        CREATE FUNCTION "dbo".hold_check() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
-            INSERT INTO "dbo".merges VALUES (NEW.run_id, NEW.table_name, NEW.day);
+            PERFORM pg_advisory_xact_lock_shared({_LOCK});
             RETURN NEW;
         END $$;
-        CREATE TRIGGER note_merge AFTER UPDATE ON "dbo"."etl_progress" FOR EACH ROW
-          WHEN (NEW.state = 'merged' AND OLD.state <> 'merged') EXECUTE FUNCTION "dbo".note_merge();
+        CREATE TRIGGER hold_check BEFORE UPDATE ON "dbo"."etl_progress" FOR EACH ROW
+          WHEN (NEW.state = 'checked') EXECUTE FUNCTION "dbo".hold_check();
         """
     )
-    return staffed
+    worker = impatient.worker("daily")
+    with connect(impatient.site.target_url) as holder:
+        holder.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+        waiting = impatient.start_replica("run", "--date", day(1), "--wait")
+        wait_until(lambda: has_waiter(impatient), "a finalizer in its checks")
+        (finalizer,) = children_of(worker)
+        os.kill(finalizer, signal.SIGKILL)
+        wait_until(lambda: finalizer not in children_of(worker), "the finalizer's end")
+
+    expect_success(waiting)
+    expect_right_end(impatient)
+    checks = impatient.chunks("action = 'check'")
+    assert {check["state"] for check in checks} == {"checked"}
+    assert max(check["attempt"] for check in checks) > 1, "the check that was cut was done again"
 
 
-def start_fatal_worker(shop: Shop, step: str, mark: Path) -> None:
-    worker = shop.start(
-        shell_argv(procfile_line("-Q backfill"), "--concurrency", "1", "--include", "fatal"),
-        PYTHONPATH=str(Path(__file__).parent),
-        FATAL_POINT=step,
-        FATAL_MARK=str(mark),
-    )
-    worker.wait_for(" ready.")
-
-
-@pytest.mark.parametrize("step", STEPS)
-def test_a_child_that_is_killed_costs_nothing_but_time(
-    merges: Shop, step: str, tmp_path: Path
-) -> None:
-    mark = tmp_path / "killed"
-    start_fatal_worker(merges, step, mark)
-
-    waiting = merges.start_replica("backfill", "--start", day(0), "--end", day(1), "--wait")
-
-    assert waiting.popen.wait(60) == 0, waiting.said()
-    wait_until(mark.exists, f"a death at {step!r}")
-    run = merges.only_run()
-    assert (run["status"], run["chunks_done"]) == ("succeeded", run["chunks"])
-    merges.expect_equal()
-    merged = merges.target.execute(
-        "SELECT count(*), count(DISTINCT (run_id, table_name, day)) FROM dbo.merges"
+def has_waiter(shop: Shop) -> bool:
+    row = shop.target.execute(
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND NOT granted",
+        [_LOCK],
     ).fetchone()
-    assert merged == (run["chunks"], run["chunks"]), "each chunk was merged once"
-    attempts = [chunk["attempt"] for chunk in merges.chunks()]
-    assert max(attempts) <= MOST_ATTEMPTS
-    assert_nothing_left(merges)
+    return row != (0,)
 
 
-def assert_nothing_left(shop: Shop) -> None:
-    staging = shop.target.execute(
-        "SELECT tablename FROM pg_tables WHERE schemaname = 'replica_stage'"
-    ).fetchall()
-    assert staging == []
-    assert list((shop.folder / "exports").rglob(".*.tmp")) == []
+def test_a_dead_beat_and_a_lost_schedule_are_made_good_by_two_new_ones(impatient: Shop) -> None:
+    impatient.open(days=2)
+    impatient.worker("backfill")
+    impatient.worker("daily")
+    beat = impatient.beat()
+    with impatient.blocked("STORE_DAYS"):
+        run_id = impatient.begin("backfill", "--start", day(0), "--end", day(1))
+        impatient.wait_running("STORE_DAYS")
+        redis.Redis.from_url(impatient.environment["REPLICA_BROKER_URL"]).flushall()
+        beat.end(signal.SIGKILL)
+        for file in impatient.folder.glob("celerybeat-schedule*"):
+            file.unlink()
+        procfile_argv = procfile_line(" beat ").split()
+        beats = [
+            impatient.beat(),
+            impatient.start([*procfile_argv, "--schedule", "second"]),
+        ]
+
+    assert impatient.wait_closed(run_id)["status"] == "succeeded"
+
+    expect_right_end(impatient)
+    assert [beat.popen.poll() for beat in beats] == [None, None]

@@ -1,0 +1,88 @@
+"""Databases that restart or crash and connections that are cut, in the middle of a chunk."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+from drive.holder import Holder
+from drive.shop import Shop, day
+from drive.witness import expect_right_end, expect_success
+from support.databases import connect
+from support.proxy import open_proxy_of
+
+from replica_worker.checkpoints import Checkpoint
+from replica_worker.embedded import EmbeddedStack
+
+DAYS = ("--start", day(0), "--end", day(1))
+START_SECONDS = 60
+CUT_BYTES, BIG_DAY_BYTES = 400_000, 700_000  # the rest of the shop is far smaller than the cut
+
+_BIG_DAY = """
+    INSERT INTO "COM_5013"."STORE_DAYS"
+    SELECT 'B' || n, %s::date, n * 1.5 FROM generate_series(1, 20000) n
+"""
+
+
+@pytest.mark.parametrize(
+    ("point", "is_crash"), [(Checkpoint.EXTRACTED, False), (Checkpoint.MERGING, True)]
+)
+def test_both_databases_go_and_come_back(
+    impatient: Shop, holder: Holder, stack: EmbeddedStack, point: Checkpoint, is_crash: bool
+) -> None:
+    impatient.open(days=2)
+    worker = holder.start(point)
+    run_id = impatient.begin("backfill", *DAYS)
+    holder.wait()
+    server = stack.postgres
+    assert server is not None
+    assert server.pid is not None
+    port = server.port
+    try:
+        if is_crash:
+            os.kill(server.pid, signal.SIGKILL)
+        server.stop()
+        holder.let_go()
+        worker.wait_for("Connection refused")
+    finally:
+        server.wait_ready(START_SECONDS)
+    assert server.port == port
+    impatient.source = connect(impatient.site.source_owner_url)
+    impatient.target = connect(impatient.site.target_url)
+    impatient.worker("daily")
+    impatient.beat()  # its sweep brings the chunk back
+
+    assert impatient.wait_closed(run_id)["status"] == "succeeded"
+    expect_right_end(impatient)
+
+
+def test_the_source_cut_in_the_middle_of_an_extract(impatient: Shop) -> None:
+    impatient.open(days=2)
+    impatient.source.execute(_BIG_DAY, [day(0)])
+    with open_proxy_of(impatient.site.source_url) as proxy:
+        through = proxy.in_front_of(impatient.site.source_url)
+        impatient.worker("backfill", REPLICA_SOURCE_URL=through)
+        proxy.cut_after(CUT_BYTES)
+        expect_success(impatient.start_replica("backfill", *DAYS, "--wait"))
+        assert proxy.bytes_to_clients > BIG_DAY_BYTES
+
+    expect_right_end(impatient)
+    assert sum(chunk["outages"] for chunk in impatient.chunks("table_name = 'STORE_DAYS'")) == 1
+
+
+def test_the_warehouse_cut_in_the_middle_of_a_merge(impatient: Shop, holder: Holder) -> None:
+    impatient.open(days=2)
+    with open_proxy_of(impatient.site.target_url) as proxy:
+        holder.start(
+            Checkpoint.MERGING,
+            REPLICA_TARGET_URL=proxy.in_front_of(impatient.site.target_url),
+        )
+        waiting = impatient.start_replica("backfill", *DAYS, "--wait")
+        holder.wait()
+        proxy.cut()
+        holder.let_go()
+        expect_success(waiting)
+
+    expect_right_end(impatient)
+    assert sum(chunk["outages"] for chunk in impatient.chunks()) == 1
