@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import click
 
 from replica_worker import __version__
+from replica_worker.cli.certify import certify
 from replica_worker.cli.doctor import doctor
 from replica_worker.cli.look import history, status, verify
 from replica_worker.cli.recover import cancel, replay, retry, undo
@@ -79,6 +80,7 @@ for command in (
     status,
     history,
     verify,
+    certify,
     doctor,
     schema,
 ):

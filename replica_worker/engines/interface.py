@@ -18,7 +18,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -389,6 +389,10 @@ class Engine(Protocol):
 
     def metadata_ddl(self, metadata: sa.MetaData, schema: str) -> str:
         """Re-runnable statements that make the metadata tables and the staging schema."""
+        ...
+
+    def select_view_ddl(self, schema: str, name: str, select: sa.Select[Any]) -> str:
+        """Re-runnable statements that make a view of a SELECT."""
         ...
 
     def run_script(self, connection: sa.Connection, script: str) -> None:

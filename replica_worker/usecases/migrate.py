@@ -1,9 +1,10 @@
 """Applying migrations: in order, once, recorded with their hash, refused when edited later.
 
 The migrations: the target tables of the spec file in force, the metadata tables (one that came
-later has a migration of its own), and for those who read the warehouse covering indexes and views
-of the dates. For the spec file that the product ships their text lies in `migrations/`; for another
-one it is made from that file, table by table, so that adding a table to it is a new migration.
+later has a migration of its own), and for those who read the warehouse covering indexes, views of
+the dates and one of what is proven. For the spec file that the product ships their text lies in
+`migrations/`; for another one it is made from that file, table by table, so that adding a table to
+it is a new migration.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import sqlalchemy as sa
 from replica_worker import __version__
 from replica_worker.engines.interface import Side
 from replica_worker.errors import MigrationError, ReplicaError
+from replica_worker.ledger.certified import VIEW_NAME, select_certified
 from replica_worker.ledger.clock import utc_now
 from replica_worker.ledger.tables import WATERMARKS
 from replica_worker.model.specs import TableSpec
@@ -27,6 +29,7 @@ TABLES_MIGRATION = "100_create_replica_tables.sql"
 METADATA_MIGRATION = "110_create_replica_metadata_tables.sql"
 INDEXES_MIGRATION = "120_create_covering_indexes.sql"
 VIEWS_MIGRATION = "130_create_date_views.sql"
+CERTIFIED_MIGRATION = "140_create_certified_view.sql"
 WATERMARKS_MIGRATION = "150_create_replica_watermark.sql"
 
 
@@ -53,6 +56,7 @@ def generated_migrations(deployment: Deployment) -> list[Migration]:
         Migration(name=METADATA_MIGRATION, script=_metadata_script(deployment)),
         Migration(name=INDEXES_MIGRATION, script=_joined(map(target.index_ddl, tables))),
         Migration(name=VIEWS_MIGRATION, script=_joined(map(target.view_ddl, tables))),
+        Migration(name=CERTIFIED_MIGRATION, script=_certified_script(deployment)),
         Migration(name=WATERMARKS_MIGRATION, script=_watermarks_script(deployment)),
     ]
 
@@ -79,11 +83,27 @@ def _metadata_ddl(deployment: Deployment, is_meant: Callable[[str], bool]) -> st
     return deployment.target.metadata_ddl(some, schema)
 
 
+def _certified_script(deployment: Deployment) -> str:
+    """The view that says how far each table is proven."""
+    daily = [table.name for table in deployment.spec.tables if table.is_daily]
+    select = select_certified(deployment.ledger.metadata, daily)
+    return deployment.target.select_view_ddl(deployment.spec.target_schema, VIEW_NAME, select)
+
+
 def migrations_in_force(deployment: Deployment, folder: Path) -> list[Migration]:
     """What `replica migrate` applies: the files, or for another spec file the made texts."""
     if deployment.spec_is_default:
         return read_migrations(folder)
-    return [*_own_tables(deployment), *_own_metadata(deployment), *_own_readings(deployment)]
+    return [
+        *_own_tables(deployment),
+        *_own_metadata(deployment),
+        *_own_readings(deployment),
+        Migration(
+            name=f"{CERTIFIED_MIGRATION}:{deployment.spec.target_schema}",
+            script=_certified_script(deployment),
+            repeatable=True,
+        ),
+    ]
 
 
 def _own_tables(deployment: Deployment) -> list[Migration]:

@@ -14,6 +14,7 @@ from replica_worker.engines.interface import Side
 from replica_worker.errors import MigrationError, SchemaMismatchError
 from replica_worker.settings import DEFAULT_SPEC_FILE, MIGRATIONS_FOLDER
 from replica_worker.usecases.migrate import (
+    CERTIFIED_MIGRATION,
     METADATA_MIGRATION,
     TABLES_MIGRATION,
     WATERMARKS_MIGRATION,
@@ -38,6 +39,7 @@ def test_migrations_are_applied_once(make_replica) -> None:
         f"{TABLES_MIGRATION}:dbo.ITEMS",
         f"{METADATA_MIGRATION}:dbo",
         f"{WATERMARKS_MIGRATION}:dbo",
+        f"{CERTIFIED_MIGRATION}:dbo",
     ]
     assert replica.migrate() == expected
     assert replica.migrate() == []
@@ -51,14 +53,15 @@ def test_scripts_may_run_again_on_what_they_made(make_replica) -> None:
     replica.insert("SALES", (1, "2026-03-14", 1, "kept"))
     replica.load("SALES")
     replica.at_target("DELETE FROM dbo.replica_migration")
-    assert len(replica.migrate()) == 3
+    assert len(replica.migrate()) == 4
     assert replica.target_rows("SALES") == replica.source_rows("SALES")
 
 
 def test_edited_migration_is_refused_and_nothing_is_applied(make_replica) -> None:
     replica = make_replica(spec_text(SALES))
     applied = migrations_in_force(replica.deployment, NOWHERE)
-    edited = replace(applied[-1], script=applied[-1].script + "\n-- a word more\n")
+    (watermarks,) = [one for one in applied if one.name.startswith(WATERMARKS_MIGRATION)]
+    edited = replace(watermarks, script=watermarks.script + "\n-- a word more\n")
     new = Migration(name="120_new.sql", script="CREATE TABLE dbo.fresh (x int)")
     with pytest.raises(MigrationError, match=rf"{WATERMARKS_MIGRATION}.*edited"):
         apply_migrations(replica.deployment, [new, edited])

@@ -6,6 +6,7 @@ All of it can run again.
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import sqlalchemy as sa
 from psycopg import sql
@@ -106,6 +107,15 @@ def metadata_ddl(metadata: sa.MetaData, schema: str) -> str:
             for index in sorted(table.indexes, key=lambda index: str(index.name))
         ]
     return "\n\n".join(parts) + "\n"
+
+
+def select_view_ddl(schema: str, name: str, select: sa.Select[Any]) -> str:
+    """The view of a SELECT; made again if it is there."""
+    dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
+    text = str(select.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+    lines = "\n".join(line.rstrip() for line in text.splitlines())
+    view = text_of(sql.Identifier(schema, name))
+    return f"DROP VIEW IF EXISTS {view};\nCREATE VIEW {view} AS\n{lines};\n"
 
 
 def _column_line(column: ColumnSpec) -> sql.Composable:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -53,6 +54,10 @@ class PostgresEngine:
     def metadata_ddl(self, metadata: sa.MetaData, schema: str) -> str:
         """Re-runnable statements that make the metadata tables and the staging schema."""
         return ddl.metadata_ddl(metadata, schema)
+
+    def select_view_ddl(self, schema: str, name: str, select: sa.Select[Any]) -> str:
+        """Re-runnable statements that make a view of a SELECT."""
+        return ddl.select_view_ddl(schema, name, select)
 
     def run_script(self, connection: sa.Connection, script: str) -> None:
         """Run a migration's text in the connection's transaction."""

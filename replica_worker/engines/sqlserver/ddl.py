@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from textwrap import dedent
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mssql
@@ -95,6 +96,17 @@ def metadata_ddl(metadata: sa.MetaData, schema: str) -> str:
         indexes = sorted(table.indexes, key=lambda index: str(index.name))
         parts += [_index(name, tuple(column.name for column in one.columns)) for one in indexes]
     return _GO.join(parts) + _GO
+
+
+def select_view_ddl(schema: str, name: str, select: sa.Select[Any]) -> str:
+    """The view of a SELECT; made again if it is there."""
+    dialect = mssql.dialect()  # type: ignore[no-untyped-call]
+    dialect.server_version_info = _WRITTEN_FOR  # type: ignore[assignment]
+    text = str(select.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+    lines = "\n".join(line.rstrip() for line in text.splitlines())
+    view = quote(schema, name)
+    drop = f"IF OBJECT_ID(N'{_literal(str(view))}', N'V') IS NOT NULL\n    DROP VIEW {view};"
+    return _GO.join([drop, f"CREATE VIEW {view} AS\n{lines};", ""])
 
 
 def _schema(name: str) -> str:

@@ -57,6 +57,10 @@ class SqlServerEngine:
         """Re-runnable statements that make the metadata tables and the staging schema."""
         return ddl.metadata_ddl(metadata, schema)
 
+    def select_view_ddl(self, schema: str, name: str, select: sa.Select[Any]) -> str:
+        """Re-runnable statements that make a view of a SELECT."""
+        return ddl.select_view_ddl(schema, name, select)
+
     def run_script(self, connection: sa.Connection, script: str) -> None:
         """Run a migration's batches, one after the other, in the connection's transaction."""
         if not connection.in_transaction():
