@@ -96,11 +96,12 @@ def follow_run(deployment: Deployment, run_id: str, total: int) -> Run:
 
 def _sweep(deployment: Deployment) -> None:
     """Housekeeping while one waits; closing a run is left to a worker, which sees the source."""
+    from replica_worker.tasks.broker import without_forgotten
     from replica_worker.tasks.dispatch import CeleryDispatcher, ask_to_close
     from replica_worker.usecases.runs import sweep
 
     try:
-        sweep(deployment, CeleryDispatcher(), close=ask_to_close)
+        sweep(without_forgotten(deployment), CeleryDispatcher(), close=ask_to_close)
     except BrokerError as error:
         notes.print(str(error), markup=False)
 

@@ -1,16 +1,22 @@
-"""Asking the broker: is it there, and does anyone listen?"""
+"""Asking the broker: is it there, does anyone listen, and has it forgotten what it was sent?"""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import redis
 from kombu.exceptions import OperationalError
 
 from replica_worker.errors import BrokerError
+from replica_worker.model.chunks import ChunkState
 from replica_worker.settings import load_settings
-from replica_worker.tasks.app import app
+from replica_worker.tasks.app import BACKFILL_QUEUE, DAILY_QUEUE, app
+from replica_worker.usecases.deployment import Deployment
 
 _CONNECT_SECONDS = 5.0
 _ANSWER_SECONDS = 1.0
+_AT_WORKERS = "unacked"  # the hash in which kombu keeps what was taken and not acknowledged
+_FORGOTTEN_SECONDS = 15.0  # more than it takes from marking chunks as handed out to sending them
 
 
 def require_broker() -> None:
@@ -19,11 +25,7 @@ def require_broker() -> None:
     if settings.broker_url is None:
         raise _unreachable("REPLICA_BROKER_URL is not set")
     try:
-        with redis.Redis.from_url(
-            settings.broker_url.get_secret_value(),
-            socket_connect_timeout=_CONNECT_SECONDS,
-            socket_timeout=_CONNECT_SECONDS,
-        ) as client:
+        with _connect(settings.broker_url.get_secret_value()) as client:
             client.ping()
     except ValueError:
         raise _unreachable("REPLICA_BROKER_URL is not a URL; percent-encode its password") from None
@@ -38,6 +40,44 @@ def count_listeners(queue: str) -> int:
     except (OperationalError, redis.RedisError, OSError):
         return 0
     return sum(any(entry["name"] == queue for entry in queues) for queues in answers.values())
+
+
+def without_forgotten(deployment: Deployment) -> Deployment:
+    """The deployment as a sweep should take it: impatient if the broker has lost messages.
+
+    Fewer messages than chunks that were handed out: some are gone, and nobody will claim their
+    chunks. Which ones cannot be told, so all that were handed out a moment ago or longer are
+    handed out again. A message too many does no harm: a chunk is claimed once.
+    """
+    ledger = deployment.ledger
+    handed_out = sum(
+        ledger.chunks.count_states(run_id).get(ChunkState.QUEUED, 0)
+        for run_id in ledger.runs.open_ids()
+    )
+    held = _count_messages() if handed_out else None
+    if held is None or held >= handed_out:
+        return deployment
+    seconds = min(deployment.policy.lost_after_seconds, _FORGOTTEN_SECONDS)
+    return replace(deployment, policy=replace(deployment.policy, lost_after_seconds=seconds))
+
+
+def _count_messages() -> int | None:
+    """Messages that wait at the broker or are at a worker; None if the broker cannot tell."""
+    settings = load_settings()
+    if settings.broker_url is None:
+        return None
+    try:
+        with _connect(settings.broker_url.get_secret_value()) as client:
+            answers = client.pipeline().llen(DAILY_QUEUE).llen(BACKFILL_QUEUE).hlen(_AT_WORKERS)
+            return sum(int(count) for count in answers.execute())
+    except (redis.RedisError, OSError):
+        return None
+
+
+def _connect(url: str) -> redis.Redis:
+    return redis.Redis.from_url(
+        url, socket_connect_timeout=_CONNECT_SECONDS, socket_timeout=_CONNECT_SECONDS
+    )
 
 
 def _unreachable(reason: str) -> BrokerError:

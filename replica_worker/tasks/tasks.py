@@ -15,6 +15,7 @@ from replica_worker.errors import BrokerError, DatabaseUnreachableError, UsageEr
 from replica_worker.model.chunks import ChunkId, ChunkState, RunKind
 from replica_worker.model.days import ONE_DAY, DayRange
 from replica_worker.tasks.app import app
+from replica_worker.tasks.broker import without_forgotten
 from replica_worker.tasks.context import current_deployment, worker_name
 from replica_worker.tasks.dispatch import (
     CLOSE_RUN,
@@ -97,7 +98,7 @@ def sweep_runs() -> None:
     """Bring back what was lost, hand out what waits, close what is finished."""
     deployment, worker = current_deployment(), worker_name()
     sweep(
-        deployment,
+        without_forgotten(deployment),
         CeleryDispatcher(),
         close=lambda run_id, _: finalize_run(deployment, run_id, worker=worker),
     )

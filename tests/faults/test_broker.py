@@ -40,6 +40,22 @@ def test_a_broker_that_comes_back_empty_costs_nothing_but_time(
     expect_right_end(impatient)
 
 
+def test_what_an_emptied_broker_forgot_is_handed_out_again_long_before_it_counts_as_lost(
+    impatient: Shop,
+) -> None:
+    impatient.environment["REPLICA_LOST_AFTER"] = "3600"
+    impatient.open(days=2)
+    impatient.worker("backfill")
+    with impatient.blocked("STORE_DAYS"):
+        waiting = impatient.start_replica("backfill", "--start", day(0), "--end", day(1), "--wait")
+        impatient.wait_running("STORE_DAYS")
+        redis.Redis.from_url(impatient.environment["REPLICA_BROKER_URL"]).flushall()
+        assert impatient.chunks("state = 'queued'"), "messages were lost"
+
+    expect_success(waiting)
+    expect_right_end(impatient)
+
+
 @pytest.mark.parametrize(
     ("queue", "words"),
     [
