@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from replica_worker.archive.archive import ExtractName, ExtractOrder
 from replica_worker.engines.interface import KeyList, Side, StagedChunk
+from replica_worker.errors import MergeError
 from replica_worker.model.manifest import ExtractKind
 from replica_worker.usecases.chunk_work import ChunkWork
 from replica_worker.usecases.deployment import Deployment
@@ -73,9 +74,18 @@ def _archive(
     schema = work.spec.arrow_schema
     with deployment.target.open_snapshot() as warehouse:
         found = warehouse.read_by_key(work.spec, Side.WAREHOUSE, keys, dateless=True)
-        deployment.archive.write(
+        manifest = deployment.archive.write(
             order,
             (pa.RecordBatch.from_arrays(rows.columns[:width], schema=schema) for rows in found),
+        )
+    wanted = sum(listed.count for listed in keys)
+    if manifest.rows != wanted:
+        deployment.archive.set_aside(order.name)
+        raise MergeError(
+            operation="keep the last images of rows",
+            cause=f"{manifest.rows} rows were found of the {wanted} that the merge takes away",
+            next_step="It is tried again",
+            retryable=True,
         )
 
 

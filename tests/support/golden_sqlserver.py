@@ -73,8 +73,8 @@ def statements_by_theme() -> dict[str, dict[str, Fragment]]:
         "digests": _digests(),
         "staging": _staging(),
         "surplus": _surplus(),
-        "merge": _by_table(merges.count_new, merges.merge_staged),
-        "upsert": _by_table(merges.update_staged, merges.insert_staged),
+        "merge": _by_table(merges.count_new, _merge_staged),
+        "upsert": _by_table(_update_staged, merges.insert_staged),
         "proofs": _by_table(merges.count_unequal),
         "locks": _locks(),
         "catalogue": {"find_columns": statements.FIND_COLUMNS},
@@ -107,9 +107,17 @@ def _chunk(table: TableSpec) -> StagedChunk:
     return StagedChunk(table=table, staging="attempt_1", days=days, is_complete=True)
 
 
+def _merge_staged(chunk: StagedChunk) -> Fragment:
+    return merges.merge_staged(chunk, ZONE, may_move=False)
+
+
+def _update_staged(chunk: StagedChunk) -> Fragment:
+    return merges.update_staged(chunk, ZONE, may_move=False)
+
+
 def _by_table(*makers: object) -> dict[str, Fragment]:
     return {
-        f"{maker.__name__} {name}": maker(_chunk(table))
+        f"{maker.__name__.removeprefix('_')} {name}": maker(_chunk(table))
         for maker in makers
         for name, table in (("sales", _SALES_TABLE), ("lines", _LINES_TABLE))
     }
@@ -186,7 +194,7 @@ def _staging() -> dict[str, Fragment]:
 
 def _surplus() -> dict[str, Fragment]:
     made = {
-        f"{maker.__name__} {name}": maker(_chunk(table), ZONE)
+        f"{maker.__name__.removeprefix('_')} {name}": maker(_chunk(table), ZONE)
         for maker in (
             merges.list_surplus_keys,
             merges.count_surplus,

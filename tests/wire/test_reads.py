@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -180,7 +180,14 @@ def test_connection_that_drops_leaves_no_half_file(
 ) -> None:
     archive = Archive(FolderStore(tmp_path / "exports"))
     name = ExtractName(table=table.name, day=DAY, run_id="run")
-    order = ExtractOrder(name=name, spec=table, kind=ExtractKind.DAY, attempt=1, digest=None)
+    order = ExtractOrder(
+        name=name,
+        spec=table,
+        kind=ExtractKind.DAY,
+        attempt=1,
+        started_at=datetime(2026, 3, 15, tzinfo=UTC),
+        digest=None,
+    )
     source = engine(proxy.port)
 
     def extract() -> int:

@@ -27,6 +27,7 @@ from replica_worker.engines.sqlserver.fragments import (
 from replica_worker.engines.sqlserver.statements import (
     KEYS_PER_LIST,
     day_value,
+    is_selected,
     join_parent,
     key_as_json,
     keys_in,
@@ -215,8 +216,10 @@ def count_new(chunk: StagedChunk) -> Fragment:
     return compose("SELECT COUNT_BIG(*) {rows}", rows=_new_rows(chunk))
 
 
-def merge_staged(chunk: StagedChunk) -> Fragment:
+def merge_staged(chunk: StagedChunk, zone: ZoneInfo, *, may_move: bool) -> Fragment:
     """Insert what is new, update what differs, leave alone what is equal, in one statement.
+
+    Unless `may_move`, rows of other days are left alone, too.
 
     HOLDLOCK keeps two merges from inserting one key; ON holds the key only, because a filter
     there would change what counts as matched.
@@ -228,7 +231,7 @@ def merge_staged(chunk: StagedChunk) -> Fragment:
             """
         WHEN MATCHED AND {differs} THEN
              UPDATE SET {assignments}""",
-            differs=_differs(table),
+            differs=_is_changed(chunk, zone, may_move=may_move),
             assignments=_assignments(table),
         )
     return compose(
@@ -249,8 +252,11 @@ def merge_staged(chunk: StagedChunk) -> Fragment:
     )
 
 
-def update_staged(chunk: StagedChunk) -> Fragment:
-    """The UPDATE of `upsert`: the target's rows that differ from their staged twins."""
+def update_staged(chunk: StagedChunk, zone: ZoneInfo, *, may_move: bool) -> Fragment:
+    """The UPDATE of `upsert`: the target's rows that differ from their staged twins.
+
+    Unless `may_move`, only rows of the chunk.
+    """
     table = chunk.table
     return compose(
         """
@@ -264,7 +270,23 @@ def update_staged(chunk: StagedChunk) -> Fragment:
         target=_name(table),
         staging=quote(STAGING_SCHEMA, chunk.staging),
         on=_on_key(table),
-        differs=_differs(table),
+        differs=_is_changed(chunk, zone, may_move=may_move),
+    )
+
+
+def _is_changed(chunk: StagedChunk, zone: ZoneInfo, *, may_move: bool) -> Fragment:
+    """The matched row differs and is this merge's to change.
+
+    A rival may have brought the row to another day since it was looked for there: that newer
+    row must stay.
+    """
+    differs = _differs(chunk.table)
+    if may_move or chunk.is_whole_table:
+        return differs
+    return compose(
+        "{differs}\n             AND {ours}",
+        differs=differs,
+        ours=is_selected(chunk.target_rows, zone),
     )
 
 

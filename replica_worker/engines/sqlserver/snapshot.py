@@ -196,7 +196,7 @@ class SqlServerSnapshot:
 def open_snapshot(options: ConnectionOptions) -> Iterator[SqlServerSnapshot]:
     """Connect, give the snapshot, and end its transaction without a trace."""
     try:
-        connection = open_arrow(replace(options, read_only=True))
+        connection = open_arrow(options)
     except Exception as error:
         raise translate(error, operation="connect to the database") from None
     try:

@@ -142,6 +142,21 @@ def _day_condition(selection: RowSelection, days: DayRange, zone: ZoneInfo) -> F
     return compose("{c} >= {first} AND {c} < {end}", c=quoted, first=first, end=end)
 
 
+def is_selected(selection: RowSelection, zone: ZoneInfo) -> Fragment:
+    """The row `t` is one of those that the selection chooses by day, wherever `t` is named."""
+    ways = _ways_in(selection, zone)
+    if not ways:
+        return Fragment("1 = 1")
+    chosen = compose("({ways})", ways=join("\n    OR ", ways))
+    if selection.table.day_from is None:
+        return chosen
+    return compose(
+        "EXISTS (SELECT 1 FROM (SELECT 1 AS one) AS dated{parent}\n WHERE {chosen})",
+        parent=join_parent(selection, outer=True),
+        chosen=chosen,
+    )
+
+
 def outside_days(selection: RowSelection, zone: ZoneInfo) -> Fragment:
     """The row is not one of those that the selection chooses by day; NULL counts as not."""
     ways = _ways_in(selection, zone)

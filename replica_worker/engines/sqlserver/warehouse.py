@@ -114,8 +114,10 @@ class SqlServerWarehouse:
             run(connection, merges.delete_surplus(chunk, self._options.zone, gone), operation)
             for gone in ([None] if chunk.is_complete else chunk.gone)
         )
-        inserted, updated = self._merge_staged(connection, chunk, operation)
+        inserted, updated = self._merge_staged(connection, chunk, operation, may_move=may_move)
         unequal = int(fetch_value(connection, merges.count_unequal(chunk), operation))
+        if unequal and not may_move and self._count_elsewhere(connection, chunk):
+            raise rows_elsewhere(chunk.table)  # a rival brought them there meanwhile
         if unequal:
             raise MergeError(
                 operation=operation,
@@ -126,16 +128,21 @@ class SqlServerWarehouse:
         return MergeCounts(inserted=inserted, updated=updated, deleted=deleted)
 
     def _merge_staged(
-        self, connection: sa.Connection, chunk: StagedChunk, operation: str
+        self, connection: sa.Connection, chunk: StagedChunk, operation: str, *, may_move: bool
     ) -> tuple[int, int]:
         """(inserted, updated), by the statement that the setting names."""
+        zone = self._options.zone
         if self._options.merge_style == "upsert":
             updated = 0
             if chunk.table.other_columns:
-                updated = run(connection, merges.update_staged(chunk), operation)
+                updated = run(
+                    connection,
+                    merges.update_staged(chunk, zone, may_move=may_move),
+                    operation,
+                )
             return run(connection, merges.insert_staged(chunk), operation), updated
         new = int(fetch_value(connection, merges.count_new(chunk), operation))
-        merged = run(connection, merges.merge_staged(chunk), operation)
+        merged = run(connection, merges.merge_staged(chunk, zone, may_move=may_move), operation)
         if merged < new:
             raise MergeError(
                 operation=operation,

@@ -36,7 +36,8 @@ WHEN MATCHED AND EXISTS (SELECT t.[DAY],
       (CAST(CAST(s.[c10] AS varchar(max)) AS nvarchar(max)) + N'.') COLLATE Latin1_General_100_BIN2,
       CAST(CAST(s.[c11] AS varbinary(max)) AS varbinary(max)) + 0x01,
       s.[c12],
-      (CAST(CAST(s.[c13] AS varchar(50)) AS nvarchar(max)) + N'.') COLLATE Latin1_General_100_BIN2) THEN
+      (CAST(CAST(s.[c13] AS varchar(50)) AS nvarchar(max)) + N'.') COLLATE Latin1_General_100_BIN2)
+     AND (t.[DAY] >= CAST(? AS date) AND t.[DAY] < CAST(? AS date)) THEN
      UPDATE SET [DAY] = s.[c2],
       [AMOUNT] = s.[c3],
       [PAID] = CAST(s.[c4] AS money),
@@ -78,24 +79,29 @@ WHEN NOT MATCHED BY TARGET THEN
       CAST(s.[c11] AS varbinary(max)),
       s.[c12],
       CAST(s.[c13] AS varchar(50)));
+-- values: '2026-03-14', '2026-03-15'
 GO
 
 -- merge_staged lines
 MERGE INTO [dbo].[LINES] WITH (HOLDLOCK) AS t
-USING [replica_stage].[attempt_1] AS s
-   ON t.[SHOP] = CAST(s.[c0] COLLATE Latin1_General_100_BIN2 AS varchar(20)) AND t.[NO] = s.[c1] AND t.[LINE] = s.[c2]
-WHEN MATCHED AND EXISTS (SELECT (CAST(t.[ITEM] AS nvarchar(max)) + N'.') COLLATE Latin1_General_100_BIN2
-     EXCEPT
-     SELECT (CAST(CAST(s.[c3] AS nvarchar(50)) AS nvarchar(max)) + N'.') COLLATE Latin1_General_100_BIN2) THEN
-     UPDATE SET [ITEM] = CAST(s.[c3] AS nvarchar(50))
-WHEN NOT MATCHED BY TARGET THEN
-     INSERT ([SHOP],
-      [NO],
-      [LINE],
-      [ITEM])
-     VALUES (CAST(s.[c0] AS varchar(20)),
-      s.[c1],
-      s.[c2],
-      CAST(s.[c3] AS nvarchar(50)));
+       USING [replica_stage].[attempt_1] AS s
+          ON t.[SHOP] = CAST(s.[c0] COLLATE Latin1_General_100_BIN2 AS varchar(20)) AND t.[NO] = s.[c1] AND t.[LINE] = s.[c2]
+       WHEN MATCHED AND EXISTS (SELECT (CAST(t.[ITEM] AS nvarchar(max)) + N'.') COLLATE Latin1_General_100_BIN2
+            EXCEPT
+            SELECT (CAST(CAST(s.[c3] AS nvarchar(50)) AS nvarchar(max)) + N'.') COLLATE Latin1_General_100_BIN2)
+            AND EXISTS (SELECT 1 FROM (SELECT 1 AS one) AS dated
+ LEFT JOIN [dbo].[SALES COPY] AS p ON t.[SHOP] = p.[SHOP] COLLATE Latin1_General_100_BIN2 AND t.[NO] = p.[NO]
+WHERE (p.[DAY] >= CAST(? AS date) AND p.[DAY] < CAST(? AS date))) THEN
+            UPDATE SET [ITEM] = CAST(s.[c3] AS nvarchar(50))
+       WHEN NOT MATCHED BY TARGET THEN
+            INSERT ([SHOP],
+             [NO],
+             [LINE],
+             [ITEM])
+            VALUES (CAST(s.[c0] AS varchar(20)),
+             s.[c1],
+             s.[c2],
+             CAST(s.[c3] AS nvarchar(50)));
+-- values: '2026-03-14', '2026-03-15'
 GO
 

@@ -39,16 +39,22 @@ UPDATE t
       CAST(CAST(s.[c11] AS varbinary(max)) AS varbinary(max)) + 0x01,
       s.[c12],
       (CAST(CAST(s.[c13] AS varchar(50)) AS nvarchar(max)) + N'.') COLLATE Latin1_General_100_BIN2)
+     AND (t.[DAY] >= CAST(? AS date) AND t.[DAY] < CAST(? AS date))
+-- values: '2026-03-14', '2026-03-15'
 GO
 
 -- update_staged lines
 UPDATE t
-   SET [ITEM] = CAST(s.[c3] AS nvarchar(50))
-  FROM [dbo].[LINES] AS t
-  JOIN [replica_stage].[attempt_1] AS s ON t.[SHOP] = CAST(s.[c0] COLLATE Latin1_General_100_BIN2 AS varchar(20)) AND t.[NO] = s.[c1] AND t.[LINE] = s.[c2]
- WHERE EXISTS (SELECT (CAST(t.[ITEM] AS nvarchar(max)) + N'.') COLLATE Latin1_General_100_BIN2
-     EXCEPT
-     SELECT (CAST(CAST(s.[c3] AS nvarchar(50)) AS nvarchar(max)) + N'.') COLLATE Latin1_General_100_BIN2)
+          SET [ITEM] = CAST(s.[c3] AS nvarchar(50))
+         FROM [dbo].[LINES] AS t
+         JOIN [replica_stage].[attempt_1] AS s ON t.[SHOP] = CAST(s.[c0] COLLATE Latin1_General_100_BIN2 AS varchar(20)) AND t.[NO] = s.[c1] AND t.[LINE] = s.[c2]
+        WHERE EXISTS (SELECT (CAST(t.[ITEM] AS nvarchar(max)) + N'.') COLLATE Latin1_General_100_BIN2
+            EXCEPT
+            SELECT (CAST(CAST(s.[c3] AS nvarchar(50)) AS nvarchar(max)) + N'.') COLLATE Latin1_General_100_BIN2)
+            AND EXISTS (SELECT 1 FROM (SELECT 1 AS one) AS dated
+ LEFT JOIN [dbo].[SALES COPY] AS p ON t.[SHOP] = p.[SHOP] COLLATE Latin1_General_100_BIN2 AND t.[NO] = p.[NO]
+WHERE (p.[DAY] >= CAST(? AS date) AND p.[DAY] < CAST(? AS date)))
+-- values: '2026-03-14', '2026-03-15'
 GO
 
 -- insert_staged sales
