@@ -22,6 +22,7 @@ from support.databases import Databases, Site
 from support.left_out import LeftOut
 from support.replica import Replica, open_deployment, open_replica
 
+from replica_worker import masking
 from replica_worker.embedded import EmbeddedStack
 from replica_worker.usecases.deployment import Deployment
 
@@ -46,6 +47,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write the golden files anew instead of comparing with them; review the change",
     )
+
+
+@pytest.fixture(autouse=True)
+def forget_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test had for a password must not be masked in another's messages."""
+    monkeypatch.setattr(masking, "_known", set(masking._known))
+    monkeypatch.setattr(masking, "_pattern", masking._pattern)
 
 
 @pytest.fixture(scope="session")

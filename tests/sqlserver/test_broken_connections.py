@@ -101,9 +101,13 @@ def test_merge_that_is_cut_leaves_nothing_behind(
     merge, cuts = SqlServerWarehouse.merge, [proxy.cut]
 
     def merge_then_cut(
-        warehouse: SqlServerWarehouse, connection: sa.Connection, staged: StagedChunk
+        warehouse: SqlServerWarehouse,
+        connection: sa.Connection,
+        staged: StagedChunk,
+        *,
+        may_move: bool,
     ) -> MergeCounts:
-        counts = merge(warehouse, connection, staged)
+        counts = merge(warehouse, connection, staged, may_move=may_move)
         while cuts:
             cuts.pop()()
         return counts

@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 from integration.test_encoding_parity import assert_same_numbers, assert_written_alike
-from sqlserver.test_type_matrix import SEVENTH, TYPES, keeps_100_nanoseconds, the_server_has
+from sqlserver.test_type_matrix import SEVENTH, TYPES, the_server_has
 from support.engines import Bench
 from support.sqlserver import SqlServer
 
@@ -28,7 +28,7 @@ def by(server: SqlServer) -> Encoding:
 def test_every_value_of_every_type_is_written_down_alike(
     bench: Bench, server: SqlServer, by: Encoding
 ) -> None:
-    is_fine = keeps_100_nanoseconds(server)
+    is_fine = server.keeps_100_nanoseconds()
     matrix = {
         name: [text for text in texts if is_fine or not SEVENTH.search(text)]
         for name, texts in TYPES.items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 
-from drive.programs import Program
+from drive.programs import Program, wait_until
 from drive.shop import Shop
 
 MOST_ATTEMPTS = 5  # the default of REPLICA_MAX_ATTEMPTS
@@ -49,10 +49,13 @@ def merges(shop: Shop) -> tuple[object, ...]:
 
 
 def expect_nothing_left(shop: Shop) -> None:
-    staging = shop.target.execute(
-        "SELECT tablename FROM pg_tables WHERE schemaname = 'replica_stage'"
-    ).fetchall()
-    assert staging == []
+    """The sweep may come a moment after the run's end."""
+
+    def is_swept() -> bool:
+        found = "SELECT 1 FROM pg_tables WHERE schemaname = 'replica_stage'"
+        return shop.target.execute(found).fetchone() is None
+
+    wait_until(is_swept, "the sweep of staging tables")
     assert list((shop.folder / "exports").rglob(".*.tmp")) == []
 
 
