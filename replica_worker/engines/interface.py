@@ -40,6 +40,9 @@ ROW_HASHES = pa.schema([("key", pa.string()), ("hash", pa.string())])
 
 STAGING_SCHEMA = "replica_stage"
 
+KEYS_PER_LIST = 5000
+"""How many keys a KeyList holds at most."""
+
 
 class Side(StrEnum):
     """Which of the two copies of a table is meant."""

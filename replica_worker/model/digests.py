@@ -21,6 +21,7 @@ is 320 to 383 of 4,096.
 """
 
 _MOST_BUCKETS = 1 << 16
+_ROWS_PER_BUCKET = 32  # so that one changed row costs the hashes of few others
 
 _HALF = 1 << 64
 
@@ -135,3 +136,11 @@ class Comparison:
         if source_is_as_then:
             return Cause.LOAD_WRONG if target_is_as_then else Cause.WAREHOUSE_CHANGED
         return Cause.SOURCE_EDITED if target_is_as_then else Cause.BOTH_CHANGED
+
+
+def buckets_for(rows: int) -> int:
+    """Into how many buckets the keys of so many rows are dealt: a power of two, few rows each."""
+    of = KEY_BUCKETS
+    while of < _MOST_BUCKETS and rows > of * _ROWS_PER_BUCKET:
+        of *= 2
+    return of

@@ -12,15 +12,11 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from replica_worker.engines.interface import ROW_HASHES, KeyList, Side, Snapshot
-from replica_worker.model.digests import KEY_BUCKETS, Digest, DigestKind
+from replica_worker.engines.interface import KEYS_PER_LIST, ROW_HASHES, KeyList, Side, Snapshot
+from replica_worker.model.digests import Digest, DigestKind, buckets_for
 from replica_worker.usecases.chunk_work import ChunkWork
 from replica_worker.usecases.deployment import Deployment
 from replica_worker.usecases.side_by_side import ask_both
-
-KEYS_PER_LIST = 5000
-_FEW_ROWS = 20_000  # up to so many, KEY_BUCKETS are fine enough
-_MANY_BUCKETS = 4096  # beyond: one changed row in a hundred would touch every one of KEY_BUCKETS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +63,7 @@ def digest_buckets(
     deployment: Deployment, snapshot: Snapshot, work: ChunkWork, kind: DigestKind, rows: int
 ) -> BucketDigests:
     """Both sides' digests by key bucket, in as many as about so many rows ask for."""
-    of = KEY_BUCKETS if rows <= _FEW_ROWS else _MANY_BUCKETS
+    of = buckets_for(rows)
     asked = work.source_rows
     source, target = ask_both(
         lambda: snapshot.digest_buckets(asked, kind, of),

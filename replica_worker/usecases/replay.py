@@ -22,7 +22,6 @@ from replica_worker.errors import (
     ArchiveError,
     DeletesRefusedError,
     RowsElsewhereError,
-    SchemaMismatchError,
 )
 from replica_worker.ledger.audit import AuditEntry
 from replica_worker.model.chunks import STRAYS, ChunkState
@@ -30,6 +29,7 @@ from replica_worker.model.counts import MergeCounts
 from replica_worker.model.digests import Digest, Verdict
 from replica_worker.model.manifest import ExtractKind, Manifest, in_force
 from replica_worker.model.specs import TableSpec
+from replica_worker.usecases.chunk_records import require_target
 from replica_worker.usecases.chunk_work import ChunkWork, Replicated, staging_name
 from replica_worker.usecases.deployment import Deployment
 from replica_worker.usecases.extract import stage_rows
@@ -68,7 +68,7 @@ def replay_chunk(deployment: Deployment, work: ChunkWork) -> ChunkState:
     extracts = find_extracts(deployment, work.spec, work.claim.chunk.day)
     if not extracts:
         return _skip(deployment, work)
-    _require_target(deployment, work)
+    require_target(deployment, work)
     try:
         _merge_newest(deployment, work, extracts)
     except DeletesRefusedError as refusal:
@@ -292,18 +292,6 @@ def _damage_stays() -> Iterator[None]:
 
 def _staging_of(work: ChunkWork) -> str:
     return staging_name(work.claim, work.spec)
-
-
-def _require_target(deployment: Deployment, work: ChunkWork) -> None:
-    is_there = deployment.warehouse.require_table(work.connection, work.spec)
-    work.connection.commit()
-    if not is_there:
-        raise SchemaMismatchError(
-            operation="find the target",
-            cause=f"table {work.spec.target_schema}.{work.spec.target_name} is not in the "
-            "warehouse",
-            next_step="Run `replica migrate`",
-        )
 
 
 def _skip(deployment: Deployment, work: ChunkWork) -> ChunkState:

@@ -22,7 +22,7 @@ from replica_worker.engines.interface import (
     Side,
     Snapshot,
 )
-from replica_worker.model.digests import KEY_BUCKETS, Digest, DigestKind
+from replica_worker.model.digests import Digest, DigestKind, buckets_for
 from replica_worker.model.encoding import encode_rows
 from replica_worker.model.specs import ColumnSpec, TableSpec
 from replica_worker.usecases.side_by_side import ask_both
@@ -35,8 +35,6 @@ ELSEWHERE = "on another day in the warehouse"
 ELSEWHERE_AT_SOURCE = "on another day at the source"
 CHANGED_MEANWHILE = "changed while it was compared"
 
-_ROWS_PER_BUCKET = 32  # so that one changed row costs the hashes of few others
-_MOST_BUCKETS = 1 << 16
 _HASHES_AT_ONCE = 200_000  # some 20 MB a side
 
 
@@ -83,7 +81,7 @@ def report_rows(
     """The first `most` rows that differ, and how many do; `row_count` is of the larger side."""
     found: list[RowDifference] = []
     count = 0
-    of = _buckets_for(row_count)
+    of = buckets_for(row_count)
     digests = both.ask(
         lambda snapshot, side: snapshot.digest_buckets(rows.on(side), DigestKind.CONTENT, of)
     )
@@ -93,14 +91,6 @@ def report_rows(
         found.extend(_report_row(both, rows.table, row) for row in first)
         count += differing.num_rows
     return tuple(found), count
-
-
-def _buckets_for(row_count: int) -> int:
-    """A power of two, so many that a bucket holds few rows."""
-    of = KEY_BUCKETS
-    while of < _MOST_BUCKETS and row_count > of * _ROWS_PER_BUCKET:
-        of *= 2
-    return of
 
 
 def _slices(source: Mapping[int, Digest], target: Mapping[int, Digest]) -> Iterator[frozenset[int]]:

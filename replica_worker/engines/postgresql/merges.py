@@ -16,9 +16,13 @@ from zoneinfo import ZoneInfo
 
 from psycopg import sql
 
-from replica_worker.engines.interface import STAGING_SCHEMA, KeyList, StagedChunk
-from replica_worker.engines.postgresql.statements import (
+from replica_worker.engines.interface import (
     KEYS_PER_LIST,
+    STAGING_SCHEMA,
+    KeyList,
+    StagedChunk,
+)
+from replica_worker.engines.postgresql.statements import (
     column_of,
     day_value,
     join_parent,

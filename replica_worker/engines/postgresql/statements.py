@@ -25,8 +25,6 @@ from replica_worker.engines.postgresql.types import FoundColumn, read_expression
 from replica_worker.model.days import DayRange
 from replica_worker.model.specs import ColumnSpec, TableSpec
 
-KEYS_PER_LIST = 5000
-
 _comma = sql.SQL(", ")
 _comma_line = sql.SQL(",\n       ")
 _and = sql.SQL(" AND ")

@@ -11,6 +11,7 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 from replica_worker.engines.interface import (
+    KEYS_PER_LIST,
     STAGING_SCHEMA,
     KeyList,
     RowSelection,
@@ -25,7 +26,6 @@ from replica_worker.engines.sqlserver.fragments import (
     quote,
 )
 from replica_worker.engines.sqlserver.statements import (
-    KEYS_PER_LIST,
     day_value,
     is_selected,
     join_parent,

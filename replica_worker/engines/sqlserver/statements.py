@@ -27,8 +27,6 @@ from replica_worker.engines.sqlserver.zone_days import as_utc, day_in_zone
 from replica_worker.model.days import DayRange
 from replica_worker.model.specs import ColumnSpec, TableSpec
 
-KEYS_PER_LIST = 5000
-
 FIND_COLUMNS = Fragment(
     """
     SELECT c.name                                   AS name,
