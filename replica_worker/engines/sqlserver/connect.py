@@ -1,6 +1,6 @@
 """Connections to SQL Server: one URL, two drivers, the same connection string.
 
-`mssql+mssqlpython://` needs no system library; `mssql+pyodbc://` serves those who have unixODBC
+`mssql+mssqlpython://` needs no driver manager; `mssql+pyodbc://` serves those who have unixODBC
 and is imported only when a URL names it. Rows always travel through `mssql-python`, which has
 Arrow and bulk copy. Pools are SQLAlchemy's alone: a driver's own would keep sessions open that
 were thought closed.
@@ -23,6 +23,7 @@ from replica_worker.engines.sqlserver.connection_string import (
     connection_string,
     keywords_of,
 )
+from replica_worker.engines.sqlserver.driver_libraries import require_libraries
 from replica_worker.errors import SettingsError
 
 _log = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ def open_arrow(options: ConnectionOptions) -> Any:
 
 
 def _open(options: ConnectionOptions, text: str) -> Any:
+    require_libraries()
     mssql_python.pooling(enabled=False)
     connection = mssql_python.connect(
         text, attrs_before={_LOGIN_TIMEOUT: _seconds(options.connect_timeout)}
@@ -116,6 +118,7 @@ def _import_pyodbc() -> Any:
 
 
 def _open_pyodbc(options: ConnectionOptions) -> Any:
+    require_libraries()
     pyodbc = _import_pyodbc()
     driver = keywords_of(sa.make_url(options.url)).get("Driver") or find_odbc_driver()
     connection = pyodbc.connect(
