@@ -116,6 +116,11 @@ class Settings(BaseSettings):
         return timedelta(seconds=self.statement_timeout)
 
     @property
+    def silence_limit(self) -> timedelta:
+        """How long the work may go without a sign: longer than any statement may take."""
+        return self.statement_limit + self.connect_limit
+
+    @property
     def connect_limit(self) -> timedelta:
         """How long connecting may take."""
         return timedelta(seconds=self.connect_timeout)

@@ -51,6 +51,7 @@ def connect_deployment(settings: Settings) -> Deployment:
         ledger=Ledger(warehouse.sql, schema=spec.target_schema),
         policy=Policy(
             lease_seconds=settings.lease,
+            silent_after_seconds=settings.silence_limit.total_seconds(),
             lost_after_seconds=settings.lost_after,
             most_attempts=settings.max_attempts,
             backfill_hours=Hours.parse(settings.backfill_hours)

@@ -32,6 +32,7 @@ from replica_worker.model.manifest import (
     ManifestDigest,
 )
 from replica_worker.model.specs import TableSpec
+from replica_worker.pulse import give_sign
 
 _ROW_GROUP_BYTES = 32 * 1024 * 1024
 _READ_ROWS = 16_384
@@ -205,6 +206,7 @@ class _HashingSink(io.RawIOBase):
 
     def write(self, block: Any) -> int:
         self._file.write(block)
+        give_sign()
         self._hash.update(block)
         self.size += len(block)
         return len(block)
@@ -289,6 +291,7 @@ def _sha256(file: Any) -> str:
     digest = hashlib.sha256()
     while block := file.read(_HASH_BLOCK):
         digest.update(block)
+        give_sign()
     return digest.hexdigest()
 
 

@@ -6,6 +6,7 @@ import getpass
 import logging
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from pydantic import SecretStr
 
 from replica_worker.embedded import EmbeddedStack, StackUrls, current_home
 from replica_worker.errors import ReplicaError, SettingsError
+from replica_worker.pulse import watched
 from replica_worker.settings import Settings, load_settings
 from replica_worker.usecases.deployment import Deployment
 from replica_worker.wiring import connect_deployment
@@ -38,12 +40,14 @@ def open_session(*, most_seconds: float | None = None) -> Iterator[Session]:
     `most_seconds` bounds what a statement may take below what the settings allow.
     """
     settings = load_settings()
+    silent_after = settings.silence_limit.total_seconds() + settings.lease
     if most_seconds is not None:
         limit = min(most_seconds, settings.statement_timeout)
         settings = settings.model_copy(update={"statement_timeout": limit})
     logging.getLogger("replica_worker").setLevel(settings.log_level)
     if settings.source_url or settings.target_url:
-        yield from _over(settings, is_embedded=False)
+        with watched(silent_after, _end_command):
+            yield from _over(settings, is_embedded=False)
         return
     home = current_home(settings.home)
     if home is None:
@@ -53,7 +57,7 @@ def open_session(*, most_seconds: float | None = None) -> Iterator[Session]:
             "`replica demo` made databases here",
             next_step="Set both in the environment or in .env.local, or run `replica demo`",
         )
-    with EmbeddedStack.open(home) as stack:
+    with EmbeddedStack.open(home) as stack, watched(silent_after, _end_command):
         yield from _over(embedded_settings(settings, stack.urls, home), is_embedded=True)
 
 
@@ -82,6 +86,16 @@ def _over(settings: Settings, *, is_embedded: bool) -> Iterator[Session]:
         raise translated from None
     finally:
         deployment.warehouse.sql.dispose()
+
+
+def _end_command(silent_seconds: float) -> None:
+    """End a command that waits for a server that says nothing."""
+    sys.stderr.write(
+        f"replica: no server gave a sign for {silent_seconds:.0f} s; `replica status` tells what "
+        "was done\n"
+    )
+    sys.stderr.flush()
+    os._exit(1)
 
 
 def require_metadata_tables(deployment: Deployment) -> None:

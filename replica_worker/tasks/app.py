@@ -5,12 +5,15 @@ Settings that matter for not losing work, and why:
   kills its worker is not redelivered at once, over and over; its lease runs out instead;
 * prefetch 1: a worker never sits on messages that others could take;
 * a visibility timeout above the longest chunk: the broker does not deliver a running task twice;
+  by then a child is ended that has not ended its task, which a thread of its own would have noticed
+  long before (`pulse`), unless a driver let no thread run;
 * results only for the chord of a nightly run; the ledger holds all that matters.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from typing import Any
 
@@ -28,6 +31,7 @@ from kombu import Queue
 from replica_worker.embedded import die_with_parent
 from replica_worker.errors import ReplicaError, SettingsError
 from replica_worker.masking import mask_crashes, mask_logger
+from replica_worker.pulse import watched
 from replica_worker.settings import load_settings
 from replica_worker.tasks.context import check_deployment, close_deployment, current_deployment
 
@@ -44,12 +48,15 @@ _CHUNKS_PER_CHILD = 500  # then the child is replaced: what leaks, leaks for a w
 
 
 class MaskedTask(Task[Any, Any]):
-    """A task whose error, which Celery keeps in the result backend, holds no secret."""
+    """A task that gives signs of life, and whose error, which Celery keeps, holds no secret."""
 
     def __call__(self, *words: Any, **named: Any) -> Any:
         """Run; whatever goes wrong is a ReplicaError."""
+        policy = current_deployment().policy
         try:
-            return super().__call__(*words, **named)
+            # A lease later the chunk is given back or another's, and nothing is left to be told.
+            with watched(policy.silent_after_seconds + policy.lease_seconds, end_child):
+                return super().__call__(*words, **named)
         except ReplicaError:
             raise
         except Exception as error:
@@ -84,6 +91,7 @@ def make_app() -> Celery:
         task_acks_late=True,
         task_reject_on_worker_lost=False,
         task_acks_on_failure_or_timeout=True,
+        task_time_limit=_VISIBILITY_SECONDS,
         task_track_started=True,
         task_default_queue=DAILY_QUEUE,
         task_queues=[Queue(DAILY_QUEUE), Queue(BACKFILL_QUEUE)],
@@ -173,6 +181,14 @@ def open_child(**_: Any) -> None:
     """Connections are made in each child: none is shared across a fork."""
     die_with_parent()
     current_deployment()
+
+
+def end_child(silent_seconds: float) -> None:
+    """End this child, which waits for a server that says nothing; the worker makes another."""
+    _log.error(
+        "no server gave a sign for %.0f s; this process ends and is replaced", silent_seconds
+    )
+    os._exit(os.EX_TEMPFAIL)
 
 
 @worker_process_shutdown.connect

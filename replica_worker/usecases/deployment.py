@@ -22,6 +22,7 @@ class Policy:
     """How patient and how careful the work is."""
 
     lease_seconds: float = 120  # a worker that is silent for so long has lost its chunk
+    silent_after_seconds: float = 1810  # work that gave no sign for so long waits for ever
     lost_after_seconds: float = 300  # a message unclaimed for so long is sent again
     most_attempts: int = 5  # errors or deaths of one chunk before it is failed
     most_outage_tries: int = 500  # while a database is away; some eight hours

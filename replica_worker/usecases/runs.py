@@ -155,6 +155,7 @@ def finalize_run(deployment: Deployment, run_id: str, *, worker: str) -> Run | N
     with LeaseKeeper(
         lambda: runs.keep_finalizing(run_id, finalizer=finalizer, seconds=seconds),
         lease_seconds=seconds,
+        silent_after_seconds=deployment.policy.silent_after_seconds,
         what=f"closing run {run_id}",
     ):
         run = runs.find(run_id)

@@ -56,7 +56,9 @@ def work_on_chunk(deployment: Deployment, chunk: ChunkId, *, worker: str) -> Chu
         with LeaseKeeper(
             lambda: deployment.ledger.chunks.keep(claim, lease_seconds=policy.lease_seconds),
             lease_seconds=policy.lease_seconds,
+            silent_after_seconds=policy.silent_after_seconds,
             what=str(chunk),
+            give_up=lambda: _give_up(deployment, claim),
         ):
             return _do(deployment, claim)
     except LeaseLostError as error:
@@ -140,6 +142,27 @@ def _wait_for_source(
     rest = error.rest_seconds + _delay(deployment.policy, 1, random.random)
     message = str(error.on_chunk(str(claim.chunk)))
     return _wait_turn(deployment, claim, after_seconds=rest, error=message)
+
+
+def _give_up(deployment: Deployment, claim: Claim) -> None:
+    """Give back a chunk whose worker waits for an answer that does not come; fail it after hours.
+
+    Called beside the thread that waits. Should that one wake up after all, it cannot commit.
+    """
+    policy = deployment.policy
+    error = DatabaseUnreachableError(
+        operation="work on the chunk",
+        cause=f"a server took the work and gave no sign for {policy.silent_after_seconds:.0f} s",
+        next_step="Look whether source, warehouse and exports answer, and at what is between",
+        retryable=True,
+    )
+    try:
+        age = deployment.ledger.runs.age_seconds(claim.chunk.run_id)
+    except sa.exc.SQLAlchemyError:
+        age = 0
+    if age > policy.longest_outage_seconds and claim.outages + 1 >= policy.most_attempts:
+        error.retryable = False
+    _settle(deployment, claim, error)
 
 
 def _classified(deployment: Deployment, error: Exception) -> ReplicaError:

@@ -1,7 +1,7 @@
 """Loaded into a worker by `--include held`: it stands still, once, at the point that is named.
 
 `HELD_AT` names a checkpoint. The file `HELD_MARK` appears when the worker stands there; it goes
-on when the file is removed.
+on when the file is removed. A child that replaces it does not stand still again.
 """
 
 from __future__ import annotations
@@ -14,16 +14,14 @@ from replica_worker.checkpoints import Checkpoint, watch
 
 _POINT = os.environ["HELD_AT"]
 _MARK = Path(os.environ["HELD_MARK"])
+_HAS_HELD = _MARK.with_suffix(".before")
 _PAUSE_SECONDS = 0.02
-
-_has_held = False
 
 
 def hold_once(point: Checkpoint) -> None:
-    global _has_held
-    if point.value != _POINT or _has_held:
+    if point.value != _POINT or _HAS_HELD.exists():
         return
-    _has_held = True
+    _HAS_HELD.touch()
     _MARK.touch()
     while _MARK.exists():
         time.sleep(_PAUSE_SECONDS)

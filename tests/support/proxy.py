@@ -37,7 +37,8 @@ class Proxy:
         self._is_closed = False
         self._is_away = False
         self._is_hanging = False
-        self._bytes_before_cut: int | None = None
+        self._bytes_before: int | None = None  # the link's end, by `cut_after` or `freeze_after`
+        self._is_frozen_then = False
         self.latency = 0.0  # seconds, added to every round trip
         self.bytes_per_second: int | None = None  # of each link, towards the client
         self.accepted = 0  # links since the start, refused ones included
@@ -70,6 +71,12 @@ class Proxy:
         with self._changed:
             self._is_hanging = True
 
+    def freeze(self) -> None:
+        """Forward nothing more, for ever, over the links that are open now; neither end is told."""
+        with self._changed:
+            for link in self._links:
+                link.is_frozen = True
+
     def cut(self) -> None:
         """Reset all links that are open now."""
         with self._changed:
@@ -80,7 +87,18 @@ class Proxy:
     def cut_after(self, count: int) -> None:
         """Reset, once, the link over which the `count`-th byte from now comes to its client."""
         with self._changed:
-            self._bytes_before_cut = count
+            self._bytes_before, self._is_frozen_then = count, False
+
+    def freeze_after(self, count: int) -> None:
+        """Freeze, once, the link over which the `count`-th byte from now comes to its client."""
+        with self._changed:
+            self._bytes_before, self._is_frozen_then = count, True
+
+    @property
+    def frozen_links(self) -> int:
+        """Links that `freeze` or `freeze_after` has frozen and that are still open."""
+        with self._changed:
+            return sum(link.is_frozen for link in self._links)
 
     @property
     def open_links(self) -> int:
@@ -98,25 +116,28 @@ class Proxy:
 
     # ------------------------------------------------------------ what links ask and tell
 
-    def wait_while_hanging(self) -> None:
+    def wait_while_hanging(self, link: _Link) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: self._is_closed or not self._is_hanging)
+            self._changed.wait_for(
+                lambda: self._is_closed or not (self._is_hanging or link.is_frozen)
+            )
 
     def count_round_trip(self) -> None:
         with self._changed:
             self.round_trips += 1
 
-    def take_bytes(self, count: int) -> bool:
+    def take_bytes(self, count: int, link: _Link) -> bool:
         """Count bytes on their way to a client; False if the link is to be reset instead."""
         with self._changed:
             self.bytes_to_clients += count
-            if self._bytes_before_cut is None:
+            if self._bytes_before is None:
                 return True
-            self._bytes_before_cut -= count
-            if self._bytes_before_cut > 0:
+            self._bytes_before -= count
+            if self._bytes_before > 0:
                 return True
-            self._bytes_before_cut = None
-            return False
+            self._bytes_before = None
+            link.is_frozen = self._is_frozen_then
+            return link.is_frozen
 
     def forget(self, link: _Link) -> None:
         with self._changed:
@@ -155,6 +176,7 @@ class _Link:
         self._client = client
         self._server = server
         self._server_spoke = True
+        self.is_frozen = False
         for end in (client, server):
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -190,15 +212,15 @@ class _Link:
                 self._server_spoke = False
                 self._proxy.count_round_trip()
                 time.sleep(self._proxy.latency)
-            self._proxy.wait_while_hanging()
+            self._proxy.wait_while_hanging(self)
             self._server.sendall(block)
 
     def _to_client(self) -> None:
         while block := self._server.recv(self._slice):
             self._server_spoke = True
-            self._proxy.wait_while_hanging()
-            if not self._proxy.take_bytes(len(block)):
+            if not self._proxy.take_bytes(len(block), self):
                 return
+            self._proxy.wait_while_hanging(self)
             if rate := self._proxy.bytes_per_second:
                 time.sleep(len(block) / rate)
             self._client.sendall(block)

@@ -95,6 +95,30 @@ def test_hangs_without_a_word(proxy: Proxy) -> None:
         assert end.recv(10) == b"ping"
 
 
+def test_freezes_a_link_for_ever_and_leaves_new_ones_alone(proxy: Proxy) -> None:
+    with connect(proxy) as frozen:
+        ask(frozen, b"ping")
+        proxy.freeze()
+        proxy.come_back()
+        frozen.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            ask(frozen, b"ping")
+        assert proxy.frozen_links >= 1
+        with connect(proxy) as end:
+            assert ask(end, b"ping") == b"ping"
+
+
+def test_freezes_in_mid_stream_once(proxy: Proxy) -> None:
+    proxy.freeze_after(1000)
+    with connect(proxy) as end:
+        end.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            ask(end, b"x" * 100_000)
+        assert proxy.frozen_links == 1
+    with connect(proxy) as end:
+        assert len(ask(end, b"x" * 5000)) == 5000
+
+
 def test_slows_down(proxy: Proxy) -> None:
     with connect(proxy) as end:
         proxy.latency = 0.05

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
@@ -23,6 +25,7 @@ from replica_worker.errors import DatabaseError, DatabaseUnreachableError, Repli
 from replica_worker.model.days import DayRange
 from replica_worker.model.manifest import ExtractKind
 from replica_worker.model.specs import TableSpec, parse_specs
+from replica_worker.pulse import watched
 
 DAY, NEXT_DAY = date(2026, 3, 14), date(2026, 3, 15)
 ROWS = 12_000
@@ -165,6 +168,26 @@ def test_server_that_says_nothing_is_given_up(proxy: Proxy, table: TableSpec) ->
     error = failure(engine(proxy.port, connect_seconds=1), table)
     assert isinstance(error, DatabaseUnreachableError)
     assert error.retryable
+
+
+def test_server_that_falls_silent_in_a_result_is_noticed_by_another_thread(
+    proxy: Proxy, table: TableSpec
+) -> None:
+    noticed = threading.Event()
+
+    def read_on() -> None:
+        with (
+            suppress(ReplicaError),
+            engine(proxy.port, statement_seconds=1).open_snapshot() as snapshot,
+            watched(1, lambda _: noticed.set()),
+        ):
+            proxy.freeze_after(100_000)
+            for _ in snapshot.read(one_day(table)):
+                pass
+
+    threading.Thread(target=read_on, daemon=True).start()
+    assert noticed.wait(30)
+    assert proxy.frozen_links == 1
 
 
 def test_server_that_is_not_there_is_unreachable(proxy: Proxy, table: TableSpec) -> None:

@@ -7,6 +7,7 @@ limit on everything.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any, cast
 from urllib.parse import quote, urlencode
@@ -18,6 +19,8 @@ import psycopg
 import sqlalchemy as sa
 
 from replica_worker.engines.interface import ConnectionOptions
+from replica_worker.engines.signs import with_signs
+from replica_worker.pulse import give_sign
 
 _LOCK_TIMEOUT_MS = 30_000
 _TEXT_SETTINGS = {
@@ -27,7 +30,8 @@ _TEXT_SETTINGS = {
     "extra_float_digits": "1",
     "client_encoding": "UTF8",
 }
-# A peer that vanished without a word is noticed after about 25 seconds.
+# A peer that vanished without a word is noticed after about 25 seconds, here and at the server:
+# that one would else keep the locks of a lost worker for hours.
 _KEEPALIVES = {
     "keepalives": "1",
     "keepalives_idle": "10",
@@ -35,21 +39,38 @@ _KEEPALIVES = {
     "keepalives_count": "3",
     "tcp_user_timeout": "25000",
 }
+_SERVER_KEEPALIVES = {
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "25000",
+}
 
 
 def _session_options(options: ConnectionOptions) -> str:
     settings = {
         **_TEXT_SETTINGS,
-        "statement_timeout": str(int(options.statement_timeout.total_seconds() * 1000)),
+        **_SERVER_KEEPALIVES,
+        "statement_timeout": _milliseconds(options.statement_timeout),
         "lock_timeout": str(_LOCK_TIMEOUT_MS),
         "application_name": "replica_worker",
     }
     if options.read_only:
         settings["default_transaction_read_only"] = "on"
         settings["default_transaction_isolation"] = "repeatable read"
+    else:
+        # A merge that a frozen worker left open must not lock the ledger's rows for ever. At the
+        # source it is our right: the snapshot waits while its rows are merged.
+        settings["idle_in_transaction_session_timeout"] = _milliseconds(
+            options.statement_timeout + options.connect_timeout
+        )
     return " ".join(
         f"-c {name}={value.replace(' ', chr(92) + ' ')}" for name, value in settings.items()
     )
+
+
+def _milliseconds(limit: timedelta) -> str:
+    return str(int(limit.total_seconds() * 1000))
 
 
 def libpq_parameters(options: ConnectionOptions) -> dict[str, str]:
@@ -99,13 +120,15 @@ def open_adbc(options: ConnectionOptions) -> Any:
 def make_sqlalchemy_engine(options: ConnectionOptions) -> sa.Engine:
     """A pooled SQLAlchemy engine; it connects when first used."""
     url = sa.make_url(options.url).set(drivername="postgresql+psycopg", query={})
-    return sa.create_engine(
-        url,
-        connect_args=libpq_parameters(options),
-        pool_pre_ping=True,
-        pool_size=4,
-        max_overflow=4,
-        hide_parameters=True,
+    return with_signs(
+        sa.create_engine(
+            url,
+            connect_args=libpq_parameters(options),
+            pool_pre_ping=True,
+            pool_size=4,
+            max_overflow=4,
+            hide_parameters=True,
+        )
     )
 
 
@@ -113,8 +136,10 @@ def cursor_of(connection: sa.Connection, *, name: str = "") -> psycopg.Cursor[tu
     """A psycopg cursor inside the SQLAlchemy connection's transaction, begun if need be.
 
     One with a name stays at the server and gives its rows in parts. Without the begin,
-    SQLAlchemy would not know of the work and its commit would do nothing.
+    SQLAlchemy would not know of the work and its commit would do nothing. A cursor is made for
+    each statement: that is the sign of it.
     """
+    give_sign()
     if not connection.in_transaction():
         connection.begin()
     driver = cast("psycopg.Connection[tuple[Any, ...]]", connection.connection.driver_connection)

@@ -33,6 +33,7 @@ from replica_worker.engines.postgresql.types import FoundColumn
 from replica_worker.model.digests import KEY_BUCKETS, Digest, DigestKind
 from replica_worker.model.live import LiveTable
 from replica_worker.model.specs import TableSpec
+from replica_worker.pulse import give_sign
 
 _BATCH_BYTES = "adbc.postgresql.batch_size_hint_bytes"
 
@@ -156,10 +157,13 @@ class PostgresSnapshot:
             adbc_stmt_kwargs={_BATCH_BYTES: str(self._options.batch_bytes)}
         )
         try:
+            give_sign()
             cursor.execute(statements.text_of(statement))
             # Not `cursor.fetch_record_batch()`: an error in mid-stream would leave that reader
             # as an OSError without the server's error code.
-            yield from cursor._results.reader
+            for batch in cursor._results.reader:
+                give_sign()
+                yield batch
         except Exception as error:
             translated = translate(error, operation=operation)
             if translated is error:

@@ -38,6 +38,7 @@ from replica_worker.errors import MergeError
 from replica_worker.model.counts import MergeCounts
 from replica_worker.model.digests import KEY_BUCKETS, Digest, DigestKind
 from replica_worker.model.specs import TableSpec
+from replica_worker.pulse import give_sign
 
 _ROWS_PER_ENCODING = 8192  # bounds the encoder's buffer, some 10 MB of the widest rows
 _HASHES_PER_BATCH = 10_000  # some 2 MB
@@ -239,6 +240,7 @@ class PostgresWarehouse:
         ):
             cursor.execute(statements.text_of(statement))
             while rows := cursor.fetchmany(_HASHES_PER_BATCH):
+                give_sign()
                 keys, hashes = zip(*rows, strict=True)
                 yield pa.RecordBatch.from_arrays(
                     [pa.array(keys, pa.string()), pa.array(hashes, pa.string())],
@@ -365,6 +367,7 @@ def _write_encoded(copy: Any, schema: pa.Schema, batches: Iterable[pa.RecordBatc
     for batch in batches:
         for start in range(0, batch.num_rows, _ROWS_PER_ENCODING):
             part = batch.slice(start, _ROWS_PER_ENCODING)
+            give_sign()
             copy.write(encoder.write_batch(_cast(part, schema)))
     copy.write(encoder.finish())
 

@@ -18,6 +18,7 @@ import mssql_python
 import sqlalchemy as sa
 
 from replica_worker.engines.interface import ConnectionOptions
+from replica_worker.engines.signs import with_signs
 from replica_worker.engines.sqlserver.connection_string import (
     BULK_PACKET_SIZE,
     connection_string,
@@ -94,13 +95,15 @@ def make_sqlalchemy_engine(options: ConnectionOptions) -> sa.Engine:
     is_pyodbc = url.get_driver_name() == "pyodbc"
     if is_pyodbc:
         _import_pyodbc()
-    return sa.create_engine(
-        f"mssql+{'pyodbc' if is_pyodbc else 'mssqlpython'}://",
-        creator=lambda: _open_pyodbc(options) if is_pyodbc else open_arrow(options),
-        pool_pre_ping=True,
-        pool_size=4,
-        max_overflow=4,
-        hide_parameters=True,
+    return with_signs(
+        sa.create_engine(
+            f"mssql+{'pyodbc' if is_pyodbc else 'mssqlpython'}://",
+            creator=lambda: _open_pyodbc(options) if is_pyodbc else open_arrow(options),
+            pool_pre_ping=True,
+            pool_size=4,
+            max_overflow=4,
+            hide_parameters=True,
+        )
     )
 
 

@@ -18,6 +18,7 @@ from replica_worker.engines.sqlserver.snapshot import open_snapshot
 from replica_worker.engines.sqlserver.warehouse import SqlServerWarehouse
 from replica_worker.model.findings import Finding
 from replica_worker.model.specs import TableSpec
+from replica_worker.pulse import give_sign
 
 
 class SqlServerEngine:
@@ -67,6 +68,7 @@ class SqlServerEngine:
             connection.begin()
         driver: Any = connection.connection.driver_connection
         for batch in split_batches(script):
+            give_sign()
             cursor = driver.cursor()
             try:
                 cursor.execute(batch)

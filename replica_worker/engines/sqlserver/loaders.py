@@ -24,6 +24,7 @@ from replica_worker.engines.sqlserver.fragments import quote
 from replica_worker.engines.sqlserver.texts import as_texts
 from replica_worker.errors import DatabaseError
 from replica_worker.model.specs import TableSpec
+from replica_worker.pulse import give_sign
 
 Loader = Callable[[TableSpec, str, Iterable[pa.RecordBatch]], int]
 """(table, name of the staging table, batches) → number of rows that arrived."""
@@ -102,6 +103,7 @@ class ArrayLoader:
 
 
 def _insert(client: Any, insert: str, piece: pa.RecordBatch) -> int:
+    give_sign()
     with closing(client.cursor()) as cursor:
         cursor.setinputsizes([(_odbc_type(width), width, 0) for width in _widths(piece)])
         columns = [column.to_pylist() for column in piece.columns]
@@ -147,7 +149,10 @@ def _widths(texts: pa.RecordBatch) -> list[int]:
 def _staged(table: TableSpec, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The batches that have rows, in the types that staging takes."""
     schema = staging_schema(table)
-    return (to_staging_batch(batch, schema) for batch in batches if batch.num_rows)
+    for batch in batches:
+        if batch.num_rows:
+            give_sign()
+            yield to_staging_batch(batch, schema)
 
 
 class _Feed:

@@ -19,6 +19,7 @@ from replica_worker.engines.sqlserver.fragments import Fragment
 from replica_worker.engines.sqlserver.types import strategy_for
 from replica_worker.errors import DatabaseUnreachableError
 from replica_worker.model.specs import TableSpec
+from replica_worker.pulse import give_sign
 
 _FEWEST_ROWS, _MOST_ROWS = 16, 16_384
 _MOST_LONG_ROWS = 1024
@@ -66,6 +67,7 @@ def stream(
         rows, seen, widest = limit.first(), 0, 0
         while (batch := cursor.arrow_batch(rows)).num_rows:
             seen += batch.num_rows
+            give_sign()
             yield batch
             widest = max(widest, batch.nbytes // batch.num_rows)
             rows = limit.after(rows, widest)
@@ -95,6 +97,7 @@ def _counted(connection: Any, statement: Fragment, operation: str) -> Iterator[A
 
 @contextmanager
 def _cursor(connection: Any, operation: str) -> Iterator[Any]:
+    give_sign()
     try:
         with closing(connection.cursor()) as cursor:
             yield cursor

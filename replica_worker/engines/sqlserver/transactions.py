@@ -21,6 +21,7 @@ from replica_worker.engines.sqlserver.error_codes import ENDED, ENDED_NUMBER
 from replica_worker.engines.sqlserver.errors import translate
 from replica_worker.engines.sqlserver.fragments import Fragment
 from replica_worker.errors import DatabaseError, DatabaseUnreachableError, ReplicaError
+from replica_worker.pulse import give_sign
 
 _MARK = "replica_worker.transaction_mark"
 
@@ -163,6 +164,7 @@ def cursor_in(connection: sa.Connection, operation: str) -> Iterator[Any]:
     if not connection.in_transaction():
         connection.begin()
     driver: Any = connection.connection.driver_connection
+    give_sign()
     try:
         with closing(driver.cursor()) as cursor:
             yield cursor
