@@ -16,7 +16,7 @@ class Checkpoint(StrEnum):
     CLAIMED = "claimed"  # the lease is held, nothing is done yet
     FILE_NAMED = "file named"  # the Parquet file has its final name, the manifest is missing
     EXTRACTED = "extracted"  # the manifest is there
-    STAGED = "staged"  # the staging table is filled and committed
+    STAGED = "staged"  # the file's rows are in the staging table, or uncommitted in the target
     MERGING = "merging"  # all is done in the merge's transaction but its commit
     MERGED = "merged"  # the transaction is committed
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 import sqlalchemy as sa
 from pydantic import SecretStr
 
@@ -36,6 +37,8 @@ def read_specs(path: Path) -> ReplicaSpec:
 
 def connect_deployment(settings: Settings) -> Deployment:
     """A deployment over the databases that the settings name; nothing is connected yet."""
+    # Arrow's own pools keep what was freed: a worker would stay as large as its largest chunk.
+    pa.set_memory_pool(pa.system_memory_pool())
     spec = read_specs(settings.schema_file)
     source = _engine(settings, settings.source_url, "REPLICA_SOURCE_URL", read_only=True)
     target = _engine(settings, settings.target_url, "REPLICA_TARGET_URL", read_only=False)

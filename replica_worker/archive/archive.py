@@ -12,6 +12,7 @@ import json
 import secrets
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -34,7 +35,7 @@ from replica_worker.model.manifest import (
 from replica_worker.model.specs import TableSpec
 from replica_worker.pulse import give_sign
 
-_ROW_GROUP_BYTES = 32 * 1024 * 1024
+_ROW_GROUP_BYTES = 8 * 1024 * 1024  # in Arrow; two of them are in memory while a file is written
 _READ_ROWS = 16_384
 _HASH_BLOCK = 1024 * 1024
 _MANIFEST = ".json"
@@ -126,7 +127,10 @@ class Archive:
                 if _sha256(file) != manifest.sha256:
                     raise _broken(name, "its sha256 is not the manifest's")
                 file.seek(0)
-                yield from pq.ParquetFile(file).iter_batches(batch_size=_READ_ROWS)
+                parquet = pq.ParquetFile(file)
+                # Group by group: a batch that gathers rows of several would grow with their width.
+                for group in range(parquet.num_row_groups):
+                    yield from parquet.iter_batches(batch_size=_READ_ROWS, row_groups=[group])
 
     def read_manifest(self, name: ExtractName) -> Manifest:
         """The manifest of an extract."""
@@ -220,11 +224,20 @@ class _HashingSink(io.RawIOBase):
 
 
 def _write_parquet(sink: _HashingSink, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
+    """One row group is encoded in a thread while the next one arrives; how many rows there were."""
     rows = 0
-    with pq.ParquetWriter(sink, schema, compression="snappy") as writer:
+    with (
+        pq.ParquetWriter(sink, schema, compression="snappy") as writer,
+        ThreadPoolExecutor(max_workers=1, thread_name_prefix="parquet") as encoder,
+    ):
+        under_way: Future[None] | None = None
         for group in _row_groups(batches):
             rows += group.num_rows
-            writer.write_table(group, row_group_size=group.num_rows)
+            if under_way:
+                under_way.result()
+            under_way = encoder.submit(writer.write_table, group, row_group_size=group.num_rows)
+        if under_way:
+            under_way.result()
     return rows
 
 

@@ -246,6 +246,20 @@ class Warehouse(Protocol):
         """Names of all staging tables."""
         ...
 
+    def can_append(self, table: TableSpec) -> bool:
+        """Whether `append` can load the table: its rows need no conversion on their way in."""
+        ...
+
+    def append(
+        self, connection: sa.Connection, chunk: StagedChunk, batches: Iterable[pa.RecordBatch]
+    ) -> int:
+        """Load the rows of a chunk that the target has no row of, without staging them.
+
+        In the caller's transaction; the number of rows that arrived. RowsElsewhereError if the
+        target has one of the keys on another day. Only where `can_append` says so.
+        """
+        ...
+
     def surplus_keys(self, connection: sa.Connection, chunk: StagedChunk) -> list[KeyList]:
         """Keys of the target's rows of the chunk that are not staged, in bounded lists.
 
@@ -259,6 +273,10 @@ class Warehouse(Protocol):
 
     def require_table(self, connection: sa.Connection, table: TableSpec) -> bool:
         """Whether the target is there; SchemaMismatchError if it cannot hold what the spec says."""
+        ...
+
+    def holds_rows(self, connection: sa.Connection, chunk: StagedChunk) -> bool:
+        """Whether the target has any row of the chunk."""
         ...
 
     def count_present(self, connection: sa.Connection, chunk: StagedChunk) -> int:

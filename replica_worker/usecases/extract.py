@@ -15,6 +15,7 @@ from replica_worker.model.counts import MergeCounts
 from replica_worker.model.digests import cheapest_kind
 from replica_worker.usecases.chunk_work import ChunkWork, ExtractRequest, Replicated
 from replica_worker.usecases.deployment import Deployment
+from replica_worker.usecases.merge import require_all
 
 
 def extract_rows(
@@ -59,13 +60,7 @@ def stage_extract(
     """Load the Parquet file, not the source's stream: what is archived is what is merged."""
     rows = deployment.archive.read(extracted.name, extracted.manifest)
     staged = stage_rows(deployment, work, chunk, rows)
-    if staged != extracted.manifest.rows:
-        raise MergeError(
-            operation="stage the chunk",
-            cause=f"{staged} rows were staged of the file's {extracted.manifest.rows}",
-            next_step="It is tried again",
-            retryable=True,
-        )
+    require_all(staged, extracted)
 
 
 def stage_rows(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
@@ -18,6 +19,7 @@ from replica_worker.errors import (
     ParentBehindError,
     ReplicaError,
 )
+from replica_worker.model.counts import MergeCounts
 from replica_worker.model.digests import Digest
 from replica_worker.usecases.chunk_work import ChunkWork, Record, Replicated
 from replica_worker.usecases.deployment import Deployment
@@ -61,12 +63,77 @@ def merge_staged(
     expected_deletes: int,
     may_move: bool,
 ) -> Replicated:
-    """Merge, prove, record and drop the staging table, all in one transaction.
+    """Merge, drop the staging table, prove and record, all in one transaction.
 
-    Deadlocks and lock time-outs hit the transaction, not the extract: it alone is repeated.
     `may_move`: the caller has held the lock of the table's moves since before it extracted. The
     chunk's lock keeps others from its own days only. A row that came to another day after this
     chunk was extracted must not be pulled back by the older copy: that is a RowsElsewhereError.
+    """
+
+    def merge() -> MergeCounts:
+        if not may_move and not chunk.is_whole_table:
+            deployment.warehouse.share_moves(work.connection, work.spec)
+        counts = deployment.warehouse.merge(work.connection, chunk, may_move=may_move)
+        if counts.deleted != expected_deletes:
+            raise MergeError(
+                operation="merge the chunk",
+                cause=f"{counts.deleted} rows would be deleted, not the {expected_deletes} "
+                "that were looked up at the source: the target changed meanwhile",
+                next_step="It is tried again",
+                retryable=True,
+            )
+        deployment.warehouse.drop_staging(work.connection, chunk.staging)
+        return counts
+
+    return _commit(deployment, work, replicated, record, merge)
+
+
+def append_extract(
+    deployment: Deployment,
+    work: ChunkWork,
+    chunk: StagedChunk,
+    replicated: Replicated,
+    record: Record,
+) -> Replicated:
+    """Load a chunk that the target has no row of; with proof and record, in one transaction.
+
+    There is nothing to compare the rows with, so they are not staged. RowsElsewhereError as by
+    `merge_staged`: a key that is taken is another day's.
+    """
+
+    def append() -> MergeCounts:
+        if not chunk.is_whole_table:
+            deployment.warehouse.share_moves(work.connection, work.spec)
+        rows = deployment.archive.read(replicated.name, replicated.manifest)
+        arrived = deployment.warehouse.append(work.connection, chunk, rows)
+        require_all(arrived, replicated)
+        passed(Checkpoint.STAGED)
+        return MergeCounts(inserted=arrived)
+
+    return _commit(deployment, work, replicated, record, append)
+
+
+def require_all(arrived: int, extracted: Replicated) -> None:
+    """MergeError unless all rows of the Parquet file arrived in the warehouse."""
+    if arrived != extracted.manifest.rows:
+        raise MergeError(
+            operation="load the chunk",
+            cause=f"{arrived} rows arrived of the file's {extracted.manifest.rows}",
+            next_step="It is tried again",
+            retryable=True,
+        )
+
+
+def _commit(
+    deployment: Deployment,
+    work: ChunkWork,
+    replicated: Replicated,
+    record: Record,
+    change: Callable[[], MergeCounts],
+) -> Replicated:
+    """Change the target, prove and record it in one transaction.
+
+    Deadlocks and lock time-outs hit the transaction, not the extract: it alone is repeated.
     """
     started = time.monotonic()
     for attempt in Retrying(
@@ -77,22 +144,11 @@ def merge_staged(
         reraise=True,
     ):
         with attempt, work.connection.begin():
-            if not may_move and not chunk.is_whole_table:
-                deployment.warehouse.share_moves(work.connection, work.spec)
-            counts = deployment.warehouse.merge(work.connection, chunk, may_move=may_move)
-            if counts.deleted != expected_deletes:
-                raise MergeError(
-                    operation="merge the chunk",
-                    cause=f"{counts.deleted} rows would be deleted, not the {expected_deletes} "
-                    "that were looked up at the source: the target changed meanwhile",
-                    next_step="It is tried again",
-                    retryable=True,
-                )
+            counts = change()
             _prove(deployment, work, replicated.digest)
             seconds = {**replicated.seconds, "merge": time.monotonic() - started}
             done = replace(replicated, counts=counts, seconds=seconds)
             record(work.connection, done)
-            deployment.warehouse.drop_staging(work.connection, chunk.staging)
             passed(Checkpoint.MERGING)
     passed(Checkpoint.MERGED)
     return done

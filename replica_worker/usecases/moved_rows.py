@@ -25,7 +25,7 @@ from replica_worker.usecases.deployment import Deployment
 class Surplus:
     """What was found of the target's surplus rows."""
 
-    keys: tuple[KeyList, ...]
+    keys: tuple[KeyList, ...] = ()
     moved: int = 0  # how many of the rows
     extracts: tuple[ExtractName, ...] = ()  # that the moved rows were archived in
 

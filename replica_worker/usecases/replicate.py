@@ -1,8 +1,9 @@
 """How the rows of a chunk get from the source into the warehouse.
 
 extract → Parquet + manifest → stage → find moved rows → guard the deletes → merge, proof and
-ledger in one transaction. All reads of the source see one snapshot. Used alike by loads and by
-the repair of a check.
+ledger in one transaction. A chunk that the target has no row of goes straight from the file into
+the target, where the engine can do that. All reads of the source see one snapshot. Used alike by
+loads and by the repair of a check.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from replica_worker.usecases.chunk_work import (
 from replica_worker.usecases.deployment import Deployment
 from replica_worker.usecases.extract import extract_rows, stage_extract
 from replica_worker.usecases.images import keep_last_images
-from replica_worker.usecases.merge import guard_deletes, merge_staged
-from replica_worker.usecases.moved_rows import stage_moved_rows
+from replica_worker.usecases.merge import append_extract, guard_deletes, merge_staged
+from replica_worker.usecases.moved_rows import Surplus, stage_moved_rows
 from replica_worker.usecases.source_door import open_source
 
 _log = logging.getLogger(__name__)
@@ -99,19 +100,22 @@ def merge_extract(
     part: str,
     may_move: bool,
 ) -> Replicated:
-    """Stage what was extracted, keep the images of what it takes away, and merge.
+    """Merge what was extracted; first keep the images of what that takes away.
 
     Raises what `replicate_rows` does; RowsElsewhereError too, unless `may_move`.
     """
-    staged_from = time.monotonic()
-    at = extracted.manifest.started_at
     extracts = [extracted.name]
     try:
+        is_new = not may_move and not _holds_rows(deployment, work, chunk)
+        if is_new and chunk.is_complete and deployment.warehouse.can_append(work.spec):
+            return append_extract(deployment, work, chunk, extracted, record)
+        staged_from, at = time.monotonic(), extracted.manifest.started_at
         stage_extract(deployment, work, chunk, extracted)
-        surplus = stage_moved_rows(deployment, snapshot, work, chunk, extracted_at=at)
-        extracts += surplus.extracts
-        guard_deletes(deployment, work, chunk, surplus.deleted)
-        if may_move or _holds_rows(deployment, work, chunk):
+        surplus = Surplus()
+        if not is_new:
+            surplus = stage_moved_rows(deployment, snapshot, work, chunk, extracted_at=at)
+            extracts += surplus.extracts
+            guard_deletes(deployment, work, chunk, surplus.deleted)
             extracts += keep_last_images(deployment, work, chunk, surplus.keys, part=part, at=at)
         seconds = {**extracted.seconds, "stage": time.monotonic() - staged_from}
         return merge_staged(
@@ -131,10 +135,10 @@ def merge_extract(
 
 
 def _holds_rows(deployment: Deployment, work: ChunkWork, chunk: StagedChunk) -> bool:
-    """Whether the target has rows of the chunk that the merge could take away."""
-    present = deployment.warehouse.count_present(work.connection, chunk)
+    """Whether the target has rows of the chunk, which a merge could take away."""
+    holds = deployment.warehouse.holds_rows(work.connection, chunk)
     work.connection.commit()
-    return present > 0
+    return holds
 
 
 def _set_aside(deployment: Deployment, extracts: list[ExtractName]) -> None:

@@ -192,6 +192,11 @@ def list_replaced_keys(chunk: StagedChunk) -> sql.Composable:
     )
 
 
+def holds_rows(chunk: StagedChunk, zone: ZoneInfo) -> sql.Composable:
+    """Whether the target has a row of the chunk."""
+    return sql.SQL("SELECT EXISTS (SELECT 1 {})").format(_target_rows(chunk, zone))
+
+
 def count_present(chunk: StagedChunk, zone: ZoneInfo) -> sql.Composable:
     """How many rows the target has of the chunk."""
     return sql.SQL("SELECT count(*) {}").format(_target_rows(chunk, zone))

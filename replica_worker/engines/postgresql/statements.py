@@ -300,9 +300,17 @@ def create_staging(table: TableSpec, staging: str) -> sql.Composable:
 
 def copy_into_staging(table: TableSpec, staging: str) -> sql.Composable:
     """COPY of the driver-encoded rows."""
+    return _copy_into(sql.Identifier(STAGING_SCHEMA, staging), table)
+
+
+def copy_into_target(table: TableSpec) -> sql.Composable:
+    """COPY of rows that need no conversion, past the staging table."""
+    return _copy_into(sql.Identifier(table.target_schema, table.target_name), table)
+
+
+def _copy_into(name: sql.Composable, table: TableSpec) -> sql.Composable:
     return sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(
-        sql.Identifier(STAGING_SCHEMA, staging),
-        _comma.join(map(sql.Identifier, table.column_names)),
+        name, _comma.join(map(sql.Identifier, table.column_names))
     )
 
 

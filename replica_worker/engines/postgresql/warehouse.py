@@ -33,14 +33,14 @@ from replica_worker.engines.postgresql.arrays import staging_schema
 from replica_worker.engines.postgresql.catalogue import require_columns
 from replica_worker.engines.postgresql.connect import cursor_of, is_broken, make_sqlalchemy_engine
 from replica_worker.engines.postgresql.errors import translate
-from replica_worker.engines.postgresql.types import FoundColumn
+from replica_worker.engines.postgresql.types import FoundColumn, strategy_for
 from replica_worker.errors import MergeError
 from replica_worker.model.counts import MergeCounts
 from replica_worker.model.digests import KEY_BUCKETS, Digest, DigestKind
 from replica_worker.model.specs import TableSpec
 from replica_worker.pulse import give_sign
 
-_ROWS_PER_ENCODING = 8192  # bounds the encoder's buffer, some 10 MB of the widest rows
+_ENCODED_BYTES = 2 * 1024 * 1024  # of Arrow that are encoded at once
 _HASHES_PER_BATCH = 10_000  # some 2 MB
 _PLAN_FROM_ROWS = 1000  # below so many staged rows the planner's guess is good enough
 
@@ -65,11 +65,9 @@ class PostgresWarehouse:
     ) -> int:
         """Bulk-load batches into a staging table; the number of rows that arrived."""
         operation = f"load the staging table of {table.name}"
-        copy_into = statements.text_of(statements.copy_into_staging(table, staging))
-        with _translated(operation), cursor_of(connection) as cursor:
-            with cursor.copy(copy_into) as copy:
-                _write_encoded(copy, staging_schema(table), batches)
-            rows = int(cursor.rowcount)
+        copy_into = statements.copy_into_staging(table, staging)
+        with _translated(operation):
+            rows = _copy(connection, copy_into, staging_schema(table), batches)
         if rows >= _PLAN_FROM_ROWS:
             self._run(connection, statements.analyze_staging(table, staging), operation)
         return rows
@@ -82,6 +80,18 @@ class PostgresWarehouse:
         """Names of all staging tables."""
         rows = self._fetch(connection, statements.list_staging(), "list the staging tables")
         return [str(row[0]) for row in rows]
+
+    def can_append(self, table: TableSpec) -> bool:
+        """Whether `append` can load the table: its rows need no conversion on their way in."""
+        return all(strategy_for(column.type).staged_as is None for column in table.columns)
+
+    def append(
+        self, connection: sa.Connection, chunk: StagedChunk, batches: Iterable[pa.RecordBatch]
+    ) -> int:
+        """Load the rows of a chunk that the target has no row of, without staging them."""
+        copy_into = statements.copy_into_target(chunk.table)
+        with _taken_keys(chunk, f"load table {chunk.table.target_name}"):
+            return _copy(connection, copy_into, staging_schema(chunk.table), batches)
 
     def surplus_keys(self, connection: sa.Connection, chunk: StagedChunk) -> list[KeyList]:
         """Keys of the target's rows of the chunk that are not staged."""
@@ -106,6 +116,11 @@ class PostgresWarehouse:
         if found:
             require_columns(table, found, Side.WAREHOUSE)
         return bool(found)
+
+    def holds_rows(self, connection: sa.Connection, chunk: StagedChunk) -> bool:
+        """Whether the target has any row of the chunk."""
+        statement = merges.holds_rows(chunk, self._options.zone)
+        return bool(self._fetch(connection, statement, "look for the target's rows")[0][0])
 
     def count_present(self, connection: sa.Connection, chunk: StagedChunk) -> int:
         """Number of rows the target has of the chunk."""
@@ -167,19 +182,10 @@ class PostgresWarehouse:
         insert: sql.Composable,
         operation: str,
     ) -> int:
-        """Insert rows that the chunk has not; a key that is taken is one of another day."""
-        try:
-            with cursor_of(connection) as cursor:
-                cursor.execute(statements.text_of(insert))
-                return int(cursor.rowcount)
-        except psycopg.errors.UniqueViolation as error:
-            raise (
-                translate(error, operation=operation)
-                if chunk.is_whole_table
-                else rows_elsewhere(chunk.table)
-            ) from None
-        except psycopg.Error as error:
-            raise translate(error, operation=operation) from None
+        """Insert rows that the chunk has not."""
+        with _taken_keys(chunk, operation), cursor_of(connection) as cursor:
+            cursor.execute(statements.text_of(insert))
+            return int(cursor.rowcount)
 
     def _merge_by_key(
         self, connection: sa.Connection, chunk: StagedChunk, operation: str
@@ -361,14 +367,38 @@ def _translated(operation: str) -> Iterator[None]:
         raise translated from None
 
 
+@contextmanager
+def _taken_keys(chunk: StagedChunk, operation: str) -> Iterator[None]:
+    """Where a part of the table is loaded, a key that is taken is one of another day."""
+    with _translated(operation):
+        try:
+            yield
+        except psycopg.errors.UniqueViolation:
+            if chunk.is_whole_table:
+                raise
+            raise rows_elsewhere(chunk.table) from None
+
+
+def _copy(
+    connection: sa.Connection,
+    copy_into: sql.Composable,
+    schema: pa.Schema,
+    batches: Iterable[pa.RecordBatch],
+) -> int:
+    with cursor_of(connection) as cursor:
+        with cursor.copy(statements.text_of(copy_into)) as copy:
+            _write_encoded(copy, schema, batches)
+        return int(cursor.rowcount)
+
+
 def _write_encoded(copy: Any, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
     encoder = ArrowToPostgresBinaryEncoder(schema)
     copy.write(encoder.write_header())
     for batch in batches:
-        for start in range(0, batch.num_rows, _ROWS_PER_ENCODING):
-            part = batch.slice(start, _ROWS_PER_ENCODING)
+        rows = max(1, batch.num_rows * _ENCODED_BYTES // max(1, batch.nbytes))
+        for start in range(0, batch.num_rows, rows):
             give_sign()
-            copy.write(encoder.write_batch(_cast(part, schema)))
+            copy.write(encoder.write_batch(_cast(batch.slice(start, rows), schema)))
     copy.write(encoder.finish())
 
 

@@ -84,6 +84,17 @@ class SqlServerWarehouse:
         rows = fetch_rows(connection, merges.LIST_STAGING, "list the staging tables")
         return [str(row[0]) for row in rows]
 
+    def can_append(self, table: TableSpec) -> bool:
+        """Never: bulk copy works on a connection of its own, outside the caller's transaction."""
+        del table
+        return False
+
+    def append(
+        self, connection: sa.Connection, chunk: StagedChunk, batches: Iterable[pa.RecordBatch]
+    ) -> int:
+        """Not done here, as `can_append` says."""
+        raise NotImplementedError("rows are staged before they are merged")
+
     def surplus_keys(self, connection: sa.Connection, chunk: StagedChunk) -> list[KeyList]:
         """Keys of the target's rows of the chunk that are not staged."""
         found = []
@@ -96,6 +107,10 @@ class SqlServerWarehouse:
         """Keys of the target's rows, on any day, that differ from their staged twins."""
         rows = fetch_rows(connection, merges.list_replaced_keys(chunk), "list replaced rows")
         return [KeyList(json=str(json), count=int(count)) for json, count in rows]
+
+    def holds_rows(self, connection: sa.Connection, chunk: StagedChunk) -> bool:
+        """Whether the target has any row of the chunk."""
+        return self.count_present(connection, chunk) > 0
 
     def count_present(self, connection: sa.Connection, chunk: StagedChunk) -> int:
         """Number of rows the target has of the chunk."""

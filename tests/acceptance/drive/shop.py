@@ -226,6 +226,11 @@ class Shop:
             f'SELECT * FROM "dbo"."etl_progress" WHERE {where} ORDER BY day, table_name'
         )
 
+    def forget_runs(self) -> None:
+        """Leave the warehouse its rows, and the ledger none."""
+        for table in ("replica_run_history", "etl_progress", "dimension_refresh_audit", "merges"):
+            self.target.execute(f'DELETE FROM "dbo"."{table}"')
+
     def only_run(self) -> dict[str, Any]:
         (run,) = self.runs()
         return run
