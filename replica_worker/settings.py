@@ -52,6 +52,7 @@ class Settings(BaseSettings):
 
     connect_timeout: Seconds = 10
     statement_timeout: Seconds = 1800
+    count_timeout: Annotated[float, Field(ge=0, le=3600)] = 60  # of all counts before a backfill
     batch_bytes: Annotated[int, Field(ge=64 * 1024, le=1 << 30)] = 4 * 1024 * 1024
 
     source_connections: Annotated[int, Field(ge=1, le=1000)] = 16  # of all workers together

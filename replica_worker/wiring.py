@@ -62,6 +62,7 @@ def connect_deployment(settings: Settings) -> Deployment:
             else None,
             window=settings.window,
             source_connections=settings.source_connections,
+            count_seconds=settings.count_timeout,
             recheck_nights=settings.recheck_nights,
             delete_guard=DeleteGuard(largest_share=settings.delete_share),
         ),

@@ -162,6 +162,13 @@ class Snapshot(Protocol):
         """
         ...
 
+    def count_days(self, selection: RowSelection) -> dict[date | None, int]:
+        """How many selected rows each day has that has some; under None those of no day.
+
+        One grouped query that needs no column but the day's.
+        """
+        ...
+
     def safe_rowversion(self) -> bytes | None:
         """A rowversion that no transaction still open can give to a row; None if none is known.
 
@@ -378,8 +385,13 @@ class Engine(Protocol):
 
     dialect: str
 
-    def open_snapshot(self) -> AbstractContextManager[Snapshot]:
-        """Connect and open a read-only snapshot; closed without a trace."""
+    def open_snapshot(
+        self, statement_limit: timedelta | None = None
+    ) -> AbstractContextManager[Snapshot]:
+        """Connect and open a read-only snapshot; closed without a trace.
+
+        `statement_limit`: how long each of its statements may take, if not as long as any.
+        """
         ...
 
     def open_warehouse(self) -> Warehouse:
@@ -410,6 +422,13 @@ class Engine(Protocol):
 
     def metadata_ddl(self, metadata: sa.MetaData, schema: str) -> str:
         """Re-runnable statements that make the metadata tables and the staging schema."""
+        ...
+
+    def add_columns_ddl(self, metadata: sa.MetaData, schema: str) -> str:
+        """Re-runnable statements that add the tables' columns to tables that are there.
+
+        The columns take NULL or have a default of the server's.
+        """
         ...
 
     def select_view_ddl(self, schema: str, name: str, select: sa.Select[Any]) -> str:

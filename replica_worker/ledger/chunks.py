@@ -43,6 +43,7 @@ class ChunkRow:
     attempt: int
     worker: str | None
     verdict: str | None
+    rows_expected: int | None  # at the source when it was planned; None: not known
     rows_extracted: int
     rows_inserted: int
     rows_updated: int
@@ -398,6 +399,7 @@ def _chunk_row(row: Any) -> ChunkRow:
         attempt=row.attempt,
         worker=row.worker,
         verdict=row.verdict,
+        rows_expected=row.rows_expected,
         rows_extracted=row.rows_extracted,
         rows_inserted=row.rows_inserted,
         rows_updated=row.rows_updated,

@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime
 import sqlalchemy as sa
 
 from replica_worker.ledger.clock import utc_now
+from replica_worker.ledger.planned import insert_chunks
 from replica_worker.ledger.tables import WATERMARKS
 from replica_worker.model.chunks import STRAYS, Action, ChunkState, PlannedChunk, RunStatus
 from replica_worker.model.digests import Cause, Verdict
@@ -104,20 +105,9 @@ class History:
             return False
         there = sa.select(chunks.c.table_name, chunks.c.day).where(chunks.c.run_id == run_id)
         known = {(row.table_name, row.day) for row in connection.execute(there)}
-        fresh = [
-            {
-                "run_id": run_id,
-                "table_name": chunk.table,
-                "day": chunk.day,
-                "action": chunk.action,
-                "wave": chunk.wave,
-                "state": ChunkState.PENDING,
-            }
-            for chunk in planned
-            if (chunk.table, chunk.day) not in known
-        ]
+        fresh = [chunk for chunk in planned if (chunk.table, chunk.day) not in known]
         if fresh:
-            connection.execute(sa.insert(chunks), fresh)
+            insert_chunks(connection, chunks, run_id, fresh)
             connection.execute(
                 sa.update(runs).where(is_open).values(chunks=runs.c.chunks + len(fresh))
             )

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from replica_worker import __version__
 from replica_worker.errors import RunNotFoundError
 from replica_worker.ledger.clock import utc_now
+from replica_worker.ledger.planned import insert_chunks
 from replica_worker.model.chunks import (
     OPEN_STATES,
     OPEN_STATUSES,
@@ -27,8 +28,6 @@ from replica_worker.model.chunks import (
     RunKind,
     RunStatus,
 )
-
-_INSERT_SIZE = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,22 +93,10 @@ class Runs:
             "asked_by": asked_by,
             "product_version": __version__,
         }
-        chunks = [
-            {
-                "run_id": run_id,
-                "table_name": chunk.table,
-                "day": chunk.day,
-                "action": chunk.action,
-                "wave": chunk.wave,
-                "state": ChunkState.PENDING,
-            }
-            for chunk in plan.chunks
-        ]
         try:
             with self._engine.begin() as connection:
                 connection.execute(sa.insert(self._runs).values(started_at=utc_now(), **row))
-                for at in range(0, len(chunks), _INSERT_SIZE):
-                    connection.execute(sa.insert(self._chunks), chunks[at : at + _INSERT_SIZE])
+                insert_chunks(connection, self._chunks, run_id, plan.chunks)
         except sa.exc.IntegrityError:
             return False
         return True

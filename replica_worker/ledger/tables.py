@@ -6,6 +6,8 @@ All instants are UTC, taken from the database's clock.
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy.dialects import mssql
 
@@ -18,8 +20,42 @@ _ROWS = sa.BigInteger
 _VERSION = sa.LargeBinary(8).with_variant(mssql.BINARY(8), "mssql")
 
 
+SIZES_MIGRATION = "160_add_expected_rows.sql"
+
+
+def _columns_added_by(migration: str) -> dict[str, list[sa.Column[Any]]]:
+    """By table, the columns that a later migration adds to what an earlier one made."""
+    return {
+        SIZES_MIGRATION: {
+            "etl_progress": [sa.Column("rows_expected", _ROWS)],  # NULL: not counted
+        },
+    }[migration]
+
+
+LATER_MIGRATIONS = (SIZES_MIGRATION,)
+"""The migrations that add columns, in their order."""
+
+
 def metadata_for(schema: str) -> sa.MetaData:
     """The metadata tables in the schema that a spec file names."""
+    metadata = metadata_as_made(schema)
+    for migration in LATER_MIGRATIONS:
+        for name, columns in _columns_added_by(migration).items():
+            for column in columns:
+                metadata.tables[f"{schema}.{name}"].append_column(column)
+    return metadata
+
+
+def added_columns(schema: str, migration: str) -> sa.MetaData:
+    """Tables that hold just the columns that the migration adds to them."""
+    metadata = sa.MetaData(schema=schema)
+    for name, columns in _columns_added_by(migration).items():
+        sa.Table(name, metadata, *columns)
+    return metadata
+
+
+def metadata_as_made(schema: str) -> sa.MetaData:
+    """The metadata tables as they are made, without the columns that later migrations add."""
     metadata = sa.MetaData(schema=schema)
     _define_runs(metadata)
     _define_chunks(metadata)

@@ -108,6 +108,7 @@ class PlannedChunk:
     day: date
     action: Action
     wave: int  # chunks of a wave are handed out when all lower waves are finished
+    rows_expected: int | None = None  # at the source when it was planned; None: not known
 
 
 @dataclass(frozen=True, kw_only=True)

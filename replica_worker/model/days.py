@@ -5,7 +5,7 @@ Owns the rule what "yesterday" is in a zone. Does not read the clock: callers pa
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -59,6 +59,17 @@ def contiguous(days: Collection[date], *, longest: int = 31) -> list[DayRange]:
     ranges: list[DayRange] = []
     for day in sorted(set(days)):
         if ranges and ranges[-1].end == day and len(ranges[-1]) < longest:
+            ranges[-1] = DayRange(first=ranges[-1].first, end=day + ONE_DAY)
+        else:
+            ranges.append(DayRange.one(day))
+    return ranges
+
+
+def spans(days: Iterable[date], *, longest: int) -> list[DayRange]:
+    """Ranges of at most `longest` days that hold all the days, with the gaps between them."""
+    ranges: list[DayRange] = []
+    for day in sorted(set(days)):
+        if ranges and (day - ranges[-1].first).days < longest:
             ranges[-1] = DayRange(first=ranges[-1].first, end=day + ONE_DAY)
         else:
             ranges.append(DayRange.one(day))

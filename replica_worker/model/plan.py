@@ -8,6 +8,7 @@ day when they arrive.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 
 from replica_worker.model.chunks import STRAYS, Action, Plan, PlannedChunk, RunKind
@@ -37,6 +38,15 @@ def plan_backfill(
     concerned = {chunk.table for chunk in chunks}
     chunks += _strays([t for t in tables if t.name in concerned], Action.LOAD, after=0)
     return _plan(RunKind.BACKFILL, tables, days, chunks)
+
+
+def expect_rows(plan: Plan, counted: Mapping[tuple[str, date], int]) -> Plan:
+    """The plan with the rows that each chunk is expected to have, where they were counted."""
+    chunks = tuple(
+        replace(chunk, rows_expected=counted.get((chunk.table, chunk.day), chunk.rows_expected))
+        for chunk in plan.chunks
+    )
+    return replace(plan, chunks=chunks)
 
 
 def plan_nightly(*, tables: Sequence[TableSpec], day: date, check_fixes: bool = True) -> Plan:

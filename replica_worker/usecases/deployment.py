@@ -37,6 +37,7 @@ class Policy:
     slot_wait_seconds: float = 5  # before a chunk that got no connection goes back
     recheck_nights: int = 90  # within which every loaded day is compared again
     most_history_checks: int = 400  # of one table that one night adds; the rest comes the next
+    count_seconds: float = 60  # for counting the rows of all tables of a backfill; 0: not counted
     breaker: BreakerRules = field(default_factory=BreakerRules)
     delete_guard: DeleteGuard = field(default_factory=DeleteGuard)
 

@@ -18,6 +18,7 @@ from replica_worker.model.live import LiveTable
 from replica_worker.model.specs import TableSpec
 
 _DIGEST_BYTES = 64  # a count and two sums as text, and what they are of
+_COUNT_BYTES = 16  # a day and its count
 
 
 class MeteredSnapshot:
@@ -62,6 +63,12 @@ class MeteredSnapshot:
         changes = self._snapshot.changed_days(selection)
         self.bytes += _DIGEST_BYTES * len(changes)
         return changes
+
+    def count_days(self, selection: RowSelection) -> dict[date | None, int]:
+        """As the snapshot does."""
+        counts = self._snapshot.count_days(selection)
+        self.bytes += _COUNT_BYTES * len(counts)
+        return counts
 
     def safe_rowversion(self) -> bytes | None:
         """As the snapshot does."""

@@ -21,7 +21,12 @@ from replica_worker.engines.interface import Side
 from replica_worker.errors import MigrationError, ReplicaError
 from replica_worker.ledger.certified import VIEW_NAME, select_certified
 from replica_worker.ledger.clock import utc_now
-from replica_worker.ledger.tables import WATERMARKS
+from replica_worker.ledger.tables import (
+    LATER_MIGRATIONS,
+    WATERMARKS,
+    added_columns,
+    metadata_as_made,
+)
 from replica_worker.model.specs import TableSpec
 from replica_worker.usecases.deployment import Deployment
 
@@ -58,6 +63,10 @@ def generated_migrations(deployment: Deployment) -> list[Migration]:
         Migration(name=VIEWS_MIGRATION, script=_joined(map(target.view_ddl, tables))),
         Migration(name=CERTIFIED_MIGRATION, script=_certified_script(deployment)),
         Migration(name=WATERMARKS_MIGRATION, script=_watermarks_script(deployment)),
+        *(
+            Migration(name=name, script=_columns_script(deployment, name))
+            for name in LATER_MIGRATIONS
+        ),
     ]
 
 
@@ -77,10 +86,16 @@ def _watermarks_script(deployment: Deployment) -> str:
 def _metadata_ddl(deployment: Deployment, is_meant: Callable[[str], bool]) -> str:
     schema = deployment.spec.target_schema
     some = sa.MetaData(schema=schema)
-    for table in deployment.ledger.metadata.sorted_tables:
+    for table in metadata_as_made(schema).sorted_tables:
         if is_meant(table.name):
             table.to_metadata(some)
     return deployment.target.metadata_ddl(some, schema)
+
+
+def _columns_script(deployment: Deployment, migration: str) -> str:
+    """The columns that metadata tables are given later."""
+    schema = deployment.spec.target_schema
+    return deployment.target.add_columns_ddl(added_columns(schema, migration), schema)
 
 
 def _certified_script(deployment: Deployment) -> str:
@@ -124,6 +139,7 @@ def _own_metadata(deployment: Deployment) -> list[Migration]:
         for name, script in (
             (METADATA_MIGRATION, _metadata_script(deployment)),
             (WATERMARKS_MIGRATION, _watermarks_script(deployment)),
+            *((name, _columns_script(deployment, name)) for name in LATER_MIGRATIONS),
         )
     ]
 

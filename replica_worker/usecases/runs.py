@@ -29,6 +29,7 @@ from replica_worker.usecases.chunk_work import staging_name, staging_prefix
 from replica_worker.usecases.deployment import Deployment
 from replica_worker.usecases.history_checks import add_history_checks, raise_watermarks
 from replica_worker.usecases.leases import LeaseKeeper
+from replica_worker.usecases.sizes import count_plan
 from replica_worker.usecases.source_door import is_source_resting
 from replica_worker.usecases.work import work_on_chunk
 
@@ -54,7 +55,7 @@ def plan_run(
     check_fixes: bool = True,
     missing_only: bool = False,
 ) -> Plan:
-    """The chunks of a run-to-be; nothing is recorded yet."""
+    """The chunks of a run-to-be; nothing is recorded yet. The rows of a backfill are counted."""
     specs = deployment.spec.select(tables)
     if kind is RunKind.NIGHTLY:
         return plan_nightly(tables=specs, day=days.last, check_fixes=check_fixes)
@@ -66,7 +67,8 @@ def plan_run(
     loaded: set[tuple[str, date]] = set()
     if missing_only:
         loaded = deployment.ledger.chunks.loaded_days([spec.name for spec in specs], days)
-    return plan_backfill(tables=specs, days=days, already_loaded=loaded)
+    plan = plan_backfill(tables=specs, days=days, already_loaded=loaded)
+    return count_plan(deployment, plan)
 
 
 def begin_run(

@@ -54,6 +54,8 @@ def test_rows_are_selected_by_day(bench: Bench, way: dict[str, Any], ids: list[i
     with bench.snapshot(Side.SOURCE) as source:
         digests = source.digest_days(rows, DigestKind.CONTENT)
         whole = source.digest(rows, DigestKind.CONTENT)
+        counted = source.count_days(rows)
+    assert counted == {day: digest.rows for day, digest in digests.items()}
     assert {day: digest.rows for day, digest in digests.items()} == {
         day: sum(DAYS[number] == day for number in ids) for day in {DAYS[number] for number in ids}
     }
@@ -73,6 +75,8 @@ def test_child_without_a_parent_has_no_day(
     assert ids_of(bench, rows, "SALE_ID") == expected
     with bench.snapshot(Side.SOURCE) as source:
         digests = source.digest_days(rows, DigestKind.CONTENT)
+        counted = source.count_days(rows)
+    assert counted == {day: digest.rows for day, digest in digests.items()}
     assert sum(digest.rows for digest in digests.values()) == len(expected)
     assert (None in digests) == (orphan in expected)
 
@@ -130,7 +134,9 @@ def test_instant_belongs_to_the_day_that_the_zone_says(bench: Bench) -> None:
     rows = RowSelection(table=table, side=Side.SOURCE, days=MARCH)
     with bench.snapshot(Side.SOURCE) as source:
         digests = source.digest_days(rows, DigestKind.CONTENT)
-    assert {day: digest.rows for day, digest in digests.items()} == {
+        counted = source.count_days(rows)
+    assert counted == {day: digest.rows for day, digest in digests.items()}
+    assert counted == {
         date(2026, 3, 14): 1,
         date(2026, 3, 15): 1,
     }

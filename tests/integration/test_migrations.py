@@ -12,6 +12,8 @@ from support.specs import ITEMS, SALES, STAFF, spec_text
 
 from replica_worker.engines.interface import Side
 from replica_worker.errors import MigrationError, SchemaMismatchError
+from replica_worker.ledger.tables import LATER_MIGRATIONS, SIZES_MIGRATION
+from replica_worker.model.chunks import ChunkState
 from replica_worker.settings import DEFAULT_SPEC_FILE, MIGRATIONS_FOLDER
 from replica_worker.usecases.migrate import (
     CERTIFIED_MIGRATION,
@@ -39,6 +41,7 @@ def test_migrations_are_applied_once(make_replica) -> None:
         f"{TABLES_MIGRATION}:dbo.ITEMS",
         f"{METADATA_MIGRATION}:dbo",
         f"{WATERMARKS_MIGRATION}:dbo",
+        *(f"{name}:dbo" for name in LATER_MIGRATIONS),
         f"{CERTIFIED_MIGRATION}:dbo",
     ]
     assert replica.migrate() == expected
@@ -53,7 +56,7 @@ def test_scripts_may_run_again_on_what_they_made(make_replica) -> None:
     replica.insert("SALES", (1, "2026-03-14", 1, "kept"))
     replica.load("SALES")
     replica.at_target("DELETE FROM dbo.replica_migration")
-    assert len(replica.migrate()) == 4
+    assert len(replica.migrate()) == 4 + len(LATER_MIGRATIONS)
     assert replica.target_rows("SALES") == replica.source_rows("SALES")
 
 
@@ -158,3 +161,15 @@ def test_warehouse_that_is_older_than_the_watermarks_is_given_them(make_replica)
     )
     assert replica.migrate() == [f"{WATERMARKS_MIGRATION}:dbo"]
     assert replica.at_target("SELECT count(*) FROM dbo.replica_watermark") == [(0,)]
+
+
+def test_warehouse_with_runs_of_its_own_is_given_the_columns_that_came_later(make_replica) -> None:
+    replica = make_replica(spec_text(SALES))
+    replica.make_source()
+    replica.insert("SALES", (1, "2026-03-14", 1, "kept"))
+    before = replica.load("SALES").row
+    replica.at_target("ALTER TABLE dbo.etl_progress DROP COLUMN rows_expected")
+    replica.at_target(f"DELETE FROM dbo.replica_migration WHERE name LIKE '{SIZES_MIGRATION}%'")
+    assert replica.migrate() == [f"{SIZES_MIGRATION}:dbo"]
+    assert replica.row_of(before.chunk) == before
+    assert replica.load("SALES").returned is ChunkState.MERGED

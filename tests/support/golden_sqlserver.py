@@ -153,6 +153,9 @@ def _reads() -> dict[str, Fragment]:
             _rows(_LINES_TABLE), '[{"k0": "gpo10", "k1": "7", "k2": "1"}]', ZONE
         ),
         "changed_days sales": statements.changed_days(changed, ZONE),
+        "count_days sales": statements.count_days(_rows(_SALES_TABLE), ZONE, max_dop=1),
+        "count_days lines": statements.count_days(_rows(_LINES_TABLE), ZONE, max_dop=1),
+        "count_days items": statements.count_days(_rows(_TABLES["items"]), ZONE, max_dop=0),
         "safe_rowversion": statements.SAFE_ROWVERSION,
         "count_unparsable sales": dates.count_unparsable(_rows(_SALES_TABLE, Side.WAREHOUSE), ZONE),
     }

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from replica_worker.model.days import DayRange, yesterday
+from replica_worker.model.days import DayRange, spans, yesterday
 
 KUALA_LUMPUR = ZoneInfo("Asia/Kuala_Lumpur")
 NEW_YORK = ZoneInfo("America/New_York")
@@ -62,3 +62,14 @@ def test_empty_range_has_no_days() -> None:
 def test_range_that_ends_before_it_begins_is_refused() -> None:
     with pytest.raises(ValueError, match="cannot end"):
         DayRange.inclusive(date(2026, 3, 2), date(2026, 2, 28))
+
+
+def test_spans_hold_all_days_and_are_no_longer_than_asked() -> None:
+    days = [date(2026, 3, day) for day in (1, 3, 10, 11, 30)]
+    assert spans(days, longest=10) == [
+        DayRange.inclusive(date(2026, 3, 1), date(2026, 3, 10)),
+        DayRange.one(date(2026, 3, 11)),
+        DayRange.one(date(2026, 3, 30)),
+    ]
+    assert spans(reversed(days), longest=366) == [DayRange.inclusive(days[0], days[-1])]
+    assert spans([], longest=366) == []

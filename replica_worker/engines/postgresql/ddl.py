@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
 from replica_worker.engines.interface import STAGING_SCHEMA
 from replica_worker.engines.postgresql.dates import as_timestamp, function_ddl
@@ -106,6 +106,19 @@ def metadata_ddl(metadata: sa.MetaData, schema: str) -> str:
             str(CreateIndex(index, if_not_exists=True).compile(dialect=dialect)) + ";"
             for index in sorted(table.indexes, key=lambda index: str(index.name))
         ]
+    return "\n\n".join(parts) + "\n"
+
+
+def add_columns_ddl(metadata: sa.MetaData, schema: str) -> str:
+    """The tables' columns, each added unless it is there."""
+    dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
+    parts = []
+    for table in metadata.sorted_tables:
+        added = ",\n    ".join(
+            f"ADD COLUMN IF NOT EXISTS {CreateColumn(column).compile(dialect=dialect)}"
+            for column in table.columns
+        )
+        parts.append(f"ALTER TABLE {text_of(sql.Identifier(schema, table.name))}\n    {added};")
     return "\n\n".join(parts) + "\n"
 
 

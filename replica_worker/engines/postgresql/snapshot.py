@@ -115,6 +115,12 @@ class PostgresSnapshot:
             for row in rows
         }
 
+    def count_days(self, selection: RowSelection) -> dict[date | None, int]:
+        """How many selected rows each day has that has some; under None those of no day."""
+        statement = statements.count_days(selection, self._options.zone)
+        rows = self._fetch(statement, f"count the rows of table {selection.table_name}")
+        return {row["g"]: row["rows"] for row in rows}
+
     def safe_rowversion(self) -> bytes | None:
         """None: here a rowversion is a column that the source fills by a rule of its own."""
         return None

@@ -280,6 +280,19 @@ def changed_days(selection: RowSelection, zone: ZoneInfo) -> sql.Composable:
     )
 
 
+def count_days(selection: RowSelection, zone: ZoneInfo) -> sql.Composable:
+    """Row count of each day."""
+    return sql.SQL(
+        """
+        SELECT g,
+               count(*) AS rows
+          FROM (SELECT {day} AS g
+                  {rows}) AS counted
+         GROUP BY g
+        """
+    ).format(day=day_value(selection.table, zone), rows=rows_of(selection, zone))
+
+
 # ---------------------------------------------------------------- staging
 
 

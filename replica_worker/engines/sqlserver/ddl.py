@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mssql
-from sqlalchemy.schema import CreateTable
+from sqlalchemy.schema import CreateColumn, CreateTable
 
 from replica_worker.engines.interface import STAGING_SCHEMA
 from replica_worker.engines.sqlserver.dates import as_datetime
@@ -96,6 +96,29 @@ def metadata_ddl(metadata: sa.MetaData, schema: str) -> str:
         indexes = sorted(table.indexes, key=lambda index: str(index.name))
         parts += [_index(name, tuple(column.name for column in one.columns)) for one in indexes]
     return _GO.join(parts) + _GO
+
+
+def add_columns_ddl(metadata: sa.MetaData, schema: str) -> str:
+    """The tables' columns, each added unless it is there."""
+    dialect = mssql.dialect()  # type: ignore[no-untyped-call]
+    dialect.server_version_info = _WRITTEN_FOR  # type: ignore[assignment]
+    parts = []
+    for table in metadata.sorted_tables:
+        name = quote(schema, table.name)
+        for column in table.columns:
+            add = compose(
+                """
+                IF NOT EXISTS (SELECT 1 FROM sys.columns
+                                WHERE object_id = OBJECT_ID(N'{literal}') AND name = N'{column}')
+                ALTER TABLE {table} ADD {made};
+                """,
+                literal=_literal(str(name)),
+                column=_literal(column.name),
+                table=name,
+                made=str(CreateColumn(column).compile(dialect=dialect)),
+            )
+            parts.append(dedent(add.text).strip())
+    return _GO.join([*parts, ""])
 
 
 def select_view_ddl(schema: str, name: str, select: sa.Select[Any]) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -30,9 +32,12 @@ class SqlServerEngine:
         keywords_of(sa.make_url(options.url))  # a wrong one shows before anything connects
         self._options = options
 
-    def open_snapshot(self) -> AbstractContextManager[Snapshot]:
+    def open_snapshot(
+        self, statement_limit: timedelta | None = None
+    ) -> AbstractContextManager[Snapshot]:
         """Connect and open a read-only snapshot; closed without a trace."""
-        return open_snapshot(self._options)
+        limit = statement_limit or self._options.statement_timeout
+        return open_snapshot(replace(self._options, statement_timeout=limit))
 
     def open_warehouse(self) -> Warehouse:
         """The writing side; connects lazily."""
@@ -57,6 +62,10 @@ class SqlServerEngine:
     def metadata_ddl(self, metadata: sa.MetaData, schema: str) -> str:
         """Re-runnable statements that make the metadata tables and the staging schema."""
         return ddl.metadata_ddl(metadata, schema)
+
+    def add_columns_ddl(self, metadata: sa.MetaData, schema: str) -> str:
+        """Re-runnable statements that add the tables' columns to tables that are there."""
+        return ddl.add_columns_ddl(metadata, schema)
 
     def select_view_ddl(self, schema: str, name: str, select: sa.Select[Any]) -> str:
         """Re-runnable statements that make a view of a SELECT."""

@@ -127,6 +127,14 @@ class SqlServerSnapshot:
             for day, rows, newest in reads.fetch(self._connection, statement, operation)
         }
 
+    def count_days(self, selection: RowSelection) -> dict[date | None, int]:
+        """How many selected rows each day has that has some; under None those of no day."""
+        statement = statements.count_days(
+            selection, self._options.zone, max_dop=self._options.max_dop
+        )
+        operation = f"count the rows of table {selection.table_name}"
+        return {day: int(rows) for day, rows in reads.fetch(self._connection, statement, operation)}
+
     def safe_rowversion(self) -> bytes | None:
         """One below the lowest that an open transaction of this database may have given.
 

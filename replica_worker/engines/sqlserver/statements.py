@@ -293,6 +293,22 @@ def changed_days(selection: RowSelection, zone: ZoneInfo) -> Fragment:
     )
 
 
+def count_days(selection: RowSelection, zone: ZoneInfo, *, max_dop: int) -> Fragment:
+    """Row count of each day."""
+    return compose(
+        """
+        SELECT g,
+               COUNT_BIG(*) AS [rows]
+          FROM (SELECT {day} AS g
+                  {rows}) AS counted
+         GROUP BY g{option}
+        """,
+        day=day_value(selection, zone),
+        rows=rows_of(selection, zone),
+        option=option(max_dop),
+    )
+
+
 def keys_in(table: TableSpec, keys: str) -> Fragment:
     """The target's row `t` has one of the listed keys."""
     return compose(

@@ -140,6 +140,38 @@ WHERE t.[RV] > CAST(? AS binary(8))) AS changed
 -- values: b'\x00\x00\x00\x00\x00\x00\x00\x07'
 GO
 
+-- count_days sales
+SELECT g,
+               COUNT_BIG(*) AS [rows]
+          FROM (SELECT CAST(t.[DAY] AS date) AS g
+                  FROM [COM_5013].[SALES] AS t
+ WHERE (t.[DAY] >= CAST(? AS date) AND t.[DAY] < CAST(? AS date))) AS counted
+         GROUP BY g
+OPTION (MAXDOP 1)
+-- values: '2026-03-14', '2026-03-15'
+GO
+
+-- count_days lines
+SELECT g,
+               COUNT_BIG(*) AS [rows]
+          FROM (SELECT CAST(p.[DAY] AS date) AS g
+                  FROM [COM_5013].[LINES] AS t
+  JOIN [COM_5013].[SALES] AS p ON t.[SHOP] = p.[SHOP] AND t.[NO] = p.[NO]
+ WHERE (p.[DAY] >= CAST(? AS date) AND p.[DAY] < CAST(? AS date))) AS counted
+         GROUP BY g
+OPTION (MAXDOP 1)
+-- values: '2026-03-14', '2026-03-15'
+GO
+
+-- count_days items
+SELECT g,
+              COUNT_BIG(*) AS [rows]
+         FROM (SELECT CAST(NULL AS date) AS g
+                 FROM [COM_5013].[ITEMS] AS t
+WHERE 1 = 1) AS counted
+        GROUP BY g
+GO
+
 -- safe_rowversion
 SELECT CAST(CAST(MIN_ACTIVE_ROWVERSION() AS bigint) - 1 AS binary(8))
 GO

@@ -1,0 +1,65 @@
+"""How many rows the chunks of a plan have at the source, counted before the run begins.
+
+A few grouped counts a table, over a year at most each, within a time limit for all of them: what
+cannot be counted in time, or at all, stays unknown, and the plan goes on without it.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+
+from replica_worker.engines.interface import RowSelection, Side
+from replica_worker.errors import DatabaseUnreachableError, ReplicaError
+from replica_worker.model.chunks import STRAYS, Plan
+from replica_worker.model.days import spans
+from replica_worker.model.plan import expect_rows
+from replica_worker.model.specs import TableSpec
+from replica_worker.usecases.deployment import Deployment
+
+_log = logging.getLogger(__name__)
+_DAYS_PER_COUNT = 366
+_SHORTEST_LIMIT = 1.0  # seconds; less than that is left of the time: nothing more is asked
+
+
+def count_plan(deployment: Deployment, plan: Plan) -> Plan:
+    """The plan with the rows that the source has of each chunk; strays are not counted."""
+    deadline = time.monotonic() + deployment.policy.count_seconds
+    counted: dict[tuple[str, date], int] = {}
+    for table in deployment.spec.select(plan.tables):
+        days = [c.day for c in plan.chunks if c.table == table.name and c.day != STRAYS]
+        left = deadline - time.monotonic()
+        if not days or left < _SHORTEST_LIMIT:
+            continue
+        try:
+            for day, rows in _count_table(deployment, table, days, left):
+                counted[table.name, day] = rows
+        except DatabaseUnreachableError as error:
+            _log.warning("rows are not counted before the run: %s", error.cause)
+            break
+        except ReplicaError as error:
+            _log.warning("rows of %s are not counted before the run: %s", table.name, error.cause)
+    return expect_rows(plan, counted)
+
+
+def _count_table(
+    deployment: Deployment, table: TableSpec, days: Sequence[date], seconds: float
+) -> Iterator[tuple[date, int]]:
+    """Each day with its rows, as far as the time reaches; 0 where the source has none."""
+    deadline = time.monotonic() + seconds
+    with deployment.source.open_snapshot(timedelta(seconds=seconds)) as snapshot:
+        if not snapshot.require_table(table, Side.SOURCE):
+            return
+        every = RowSelection(table=table, side=Side.SOURCE)
+        if not table.is_daily:
+            yield days[0], sum(snapshot.count_days(every).values())
+            return
+        for some in spans(days, longest=_DAYS_PER_COUNT):
+            if time.monotonic() >= deadline:
+                return
+            counts = snapshot.count_days(every.within(some))
+            for day in days:
+                if some.first <= day < some.end:
+                    yield day, counts.get(day, 0)
