@@ -63,6 +63,7 @@ class Settings(BaseSettings):
 
     lease: Seconds = 120
     lost_after: Seconds = 300
+    shutdown_grace: Seconds = 300
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 5
     backfill_hours: str | None = None  # in which backfills are handed out; None: always
     window: Annotated[int, Field(ge=1, le=10_000)] = 64

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from replica_worker.ledger.audit import AuditRow
-from replica_worker.ledger.chunks import ChunkRow
+from replica_worker.ledger.chunk_rows import ChunkRow
 from replica_worker.ledger.runs import Run
 from replica_worker.model.chunks import STRAYS, Action, ChunkState, Plan, RunStatus
 from replica_worker.model.days import DayRange

@@ -26,7 +26,7 @@ from replica_worker.demo.source import (
     make_late_changes,
 )
 from replica_worker.demo.stage import Stage, set_stage
-from replica_worker.ledger.chunks import ChunkRow
+from replica_worker.ledger.chunk_rows import ChunkRow
 from replica_worker.model.chunks import RunKind
 from replica_worker.model.days import yesterday
 from replica_worker.settings import DEFAULT_SPEC_FILE, Settings, load_settings

@@ -7,61 +7,18 @@ has lost the chunk: `finish` then updates no row and the caller's transaction mu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
 
 from replica_worker.errors import LeaseLostError
+from replica_worker.ledger.chunk_rows import ChunkRow, Claim, SweepCounts, chunk_row_of, claim_of
 from replica_worker.ledger.clock import utc_now
 from replica_worker.ledger.nulls import spell_nulls
 from replica_worker.model.chunks import OPEN_STATES, Action, ChunkId, ChunkState, RunStatus
 from replica_worker.model.days import DayRange
 from replica_worker.model.digests import Verdict
-
-
-@dataclass(frozen=True, kw_only=True)
-class Claim:
-    """The right to work on a chunk, as long as the lease holds."""
-
-    chunk: ChunkId
-    action: Action
-    attempt: int  # the fencing number
-    failures: int  # attempts before this one that ended with an error or a worker's death
-    outages: int = 0  # attempts before this one that ended because a database was away
-
-
-@dataclass(frozen=True, kw_only=True)
-class ChunkRow:
-    """A chunk as the ledger knows it."""
-
-    chunk: ChunkId
-    action: Action
-    wave: int
-    state: ChunkState
-    attempt: int
-    worker: str | None
-    verdict: str | None
-    rows_expected: int | None  # at the source when it was planned; None: not known
-    rows_extracted: int
-    rows_inserted: int
-    rows_updated: int
-    rows_deleted: int
-    rows_moved: int
-    file: str | None
-    digest: str | None
-    started_at: datetime | None
-    finished_at: datetime | None
-    error: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class SweepCounts:
-    """What a sweep of a run's chunks brought back."""
-
-    expired: int  # leases that ran out
-    lost: int  # handed to the broker and never claimed
 
 
 class Chunks:
@@ -164,7 +121,7 @@ class Chunks:
             if connection.execute(statement).rowcount != 1:
                 return None
             row = connection.execute(sa.select(self._chunks).where(self._is(chunk))).one()
-        return _claim(row)
+        return claim_of(row)
 
     def keep(self, claim: Claim, *, lease_seconds: float) -> bool:
         """Extend the lease; False if the chunk is another attempt's by now."""
@@ -238,6 +195,22 @@ class Chunks:
                 )
             )
 
+    def give_back_of(self, workers: Sequence[str]) -> list[str]:
+        """Put back what these workers, which have ended, were at; the runs of it, each once.
+
+        That they ended was asked for: it is no failure.
+        """
+        chunks = self._chunks
+        theirs = sa.and_(chunks.c.state == ChunkState.RUNNING, chunks.c.worker.in_(workers))
+        with self._engine.begin() as connection:
+            run_ids = list(connection.scalars(sa.select(chunks.c.run_id).where(theirs).distinct()))
+            connection.execute(
+                sa.update(chunks)
+                .where(theirs)
+                .values(state=ChunkState.PENDING, lease_until=sa.null(), worker=sa.null())
+            )
+        return run_ids
+
     # ------------------------------------------------------------ sweeping
 
     def sweep(self, run_id: str, *, lost_after_seconds: float, most_attempts: int) -> SweepCounts:
@@ -287,7 +260,7 @@ class Chunks:
             query = query.where(chunks.c.state.in_(states))
         query = query.order_by(chunks.c.wave, chunks.c.day, chunks.c.table_name)
         with self._engine.connect() as connection:
-            return [_chunk_row(row) for row in connection.execute(query)]
+            return [chunk_row_of(row) for row in connection.execute(query)]
 
     def has_open(self, run_id: str, *, actions: Sequence[Action]) -> bool:
         """Whether chunks of these actions are not finished yet."""
@@ -353,7 +326,7 @@ class Chunks:
             chunks.c.state == ChunkState.RUNNING, chunks.c.lease_until >= utc_now()
         )
         with self._engine.connect() as connection:
-            return [_claim(row) for row in connection.execute(query)]
+            return [claim_of(row) for row in connection.execute(query)]
 
     def _is(self, chunk: ChunkId) -> sa.ColumnElement[bool]:
         return sa.and_(
@@ -378,36 +351,3 @@ class Chunks:
         return sa.exists().where(
             self._runs.c.run_id == run_id, self._runs.c.status == RunStatus.RUNNING
         )
-
-
-def _claim(row: Any) -> Claim:
-    return Claim(
-        chunk=ChunkId(run_id=row.run_id, table=row.table_name, day=row.day),
-        action=Action(row.action),
-        attempt=row.attempt,
-        failures=row.failures,
-        outages=row.outages,
-    )
-
-
-def _chunk_row(row: Any) -> ChunkRow:
-    return ChunkRow(
-        chunk=ChunkId(run_id=row.run_id, table=row.table_name, day=row.day),
-        action=Action(row.action),
-        wave=row.wave,
-        state=ChunkState(row.state),
-        attempt=row.attempt,
-        worker=row.worker,
-        verdict=row.verdict,
-        rows_expected=row.rows_expected,
-        rows_extracted=row.rows_extracted,
-        rows_inserted=row.rows_inserted,
-        rows_updated=row.rows_updated,
-        rows_deleted=row.rows_deleted,
-        rows_moved=row.rows_moved,
-        file=row.file,
-        digest=row.digest,
-        started_at=row.started_at,
-        finished_at=row.finished_at,
-        error=row.error,
-    )

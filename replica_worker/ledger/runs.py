@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -68,6 +70,15 @@ class Run:
 def new_run_id(kind: RunKind) -> str:
     """An id that sorts by time and says what it is: `20261122T180000Z-backfill-1f2e3d`."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{kind}-{secrets.token_hex(3)}"
+
+
+def finalizer_name(worker: str) -> str:
+    """Names one try of a worker to close a run."""
+    return f"{_begin_of(worker)}{time.monotonic_ns()}"[:64]
+
+
+def _begin_of(worker: str) -> str:
+    return f"{worker[-40:]}:"  # its process number is at its end
 
 
 class Runs:
@@ -189,6 +200,22 @@ class Runs:
         )
         with self._engine.begin() as connection:
             connection.execute(statement)
+
+    def release_finalize_of(self, workers: Sequence[str]) -> list[str]:
+        """Give back the claims of these workers, which have ended; the runs that they were closing.
+
+        A finalizer's name begins with its worker's, see `finalizer_name`.
+        """
+        runs = self._runs
+        theirs = sa.or_(
+            *(runs.c.finalizer.startswith(_begin_of(worker), autoescape=True) for worker in workers)
+        )
+        with self._engine.begin() as connection:
+            run_ids = list(connection.scalars(sa.select(runs.c.run_id).where(theirs)))
+            connection.execute(
+                sa.update(runs).where(theirs).values(finalizer=sa.null(), finalizer_until=sa.null())
+            )
+        return run_ids
 
     def close(self, run_id: str, *, finalizer: str) -> Run | None:
         """Write the run's totals and final status; None if it is not ours or not finished."""

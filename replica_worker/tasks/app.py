@@ -82,7 +82,7 @@ def make_app() -> Celery:
     masked_task = f"{__name__}:{MaskedTask.__name__}"
     app = Celery("replica_worker", broker=broker, backend=broker, task_cls=masked_task)
     app.conf.update(
-        include=["replica_worker.tasks.tasks"],
+        include=["replica_worker.tasks.tasks", "replica_worker.tasks.shutdown"],
         task_serializer="json",
         result_serializer="json",
         event_serializer="json",

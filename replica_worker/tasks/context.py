@@ -31,4 +31,9 @@ def check_deployment() -> None:
 
 def worker_name() -> str:
     """Names this process in the ledger."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+    return name_of_process(os.getpid())
+
+
+def name_of_process(pid: int) -> str:
+    """Names a process of this machine in the ledger."""
+    return f"{socket.gethostname()}:{pid}"

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from replica_worker.errors import ReplicaError, UsageError
 from replica_worker.ledger.clock import read_now
-from replica_worker.ledger.runs import Run, RunOptions, new_run_id
+from replica_worker.ledger.runs import Run, RunOptions, finalizer_name, new_run_id
 from replica_worker.model.chunks import Action, ChunkId, ChunkState, Plan, RunKind, RunStatus
 from replica_worker.model.days import DayRange
 from replica_worker.model.plan import (
@@ -151,7 +151,7 @@ def finalize_run(deployment: Deployment, run_id: str, *, worker: str) -> Run | N
     """
     runs, seconds = deployment.ledger.runs, deployment.policy.lease_seconds
     runs.cancel_waiting(run_id)
-    finalizer = f"{worker}:{time.monotonic_ns()}"[-64:]
+    finalizer = finalizer_name(worker)
     if not runs.claim_finalize(run_id, finalizer=finalizer, seconds=seconds):
         return None
     with LeaseKeeper(
@@ -206,6 +206,15 @@ def sweep(
             close(run_id, kind)
     sweep_leftovers(deployment)
     return len(deployment.ledger.runs.open_ids()) if run_ids else 0
+
+
+def give_back_of(deployment: Deployment, workers: Sequence[str]) -> list[str]:
+    """Give back what workers held that have ended, as they were told to; the runs of it."""
+    if not workers:
+        return []
+    ledger = deployment.ledger
+    run_ids = ledger.chunks.give_back_of(workers) + ledger.runs.release_finalize_of(workers)
+    return sorted(set(run_ids))
 
 
 def recover_chunks(deployment: Deployment, run_id: str) -> None:

@@ -24,7 +24,7 @@ from replica_worker.errors import (
     SourceAwayError,
     SourceFullError,
 )
-from replica_worker.ledger.chunks import Claim
+from replica_worker.ledger.chunk_rows import Claim
 from replica_worker.ledger.runs import RunOptions
 from replica_worker.model.chunks import Action, ChunkId, ChunkState
 from replica_worker.model.days import dated_days

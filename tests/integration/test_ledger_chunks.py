@@ -11,7 +11,8 @@ from support.replica import DAY, NEXT_DAY, Replica
 from support.specs import ITEMS, SALES, spec_text
 
 from replica_worker.errors import LeaseLostError
-from replica_worker.ledger.chunks import Chunks, Claim
+from replica_worker.ledger.chunk_rows import Claim
+from replica_worker.ledger.chunks import Chunks
 from replica_worker.model.chunks import Action, ChunkId, ChunkState
 from replica_worker.model.days import ONE_DAY, DayRange
 

@@ -13,7 +13,7 @@ from support.specs import SALES, columns, daily, spec_text
 from support.waiting import wait_until
 
 from replica_worker.embedded import EmbeddedStack
-from replica_worker.ledger.chunks import Claim
+from replica_worker.ledger.chunk_rows import Claim
 from replica_worker.model.chunks import Action, ChunkId, ChunkState
 from replica_worker.model.days import ONE_DAY
 from replica_worker.model.specs import parse_specs

@@ -1,0 +1,87 @@
+"""A chunk as the ledger's rows tell it. Values only; `chunks` reads and writes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from replica_worker.model.chunks import Action, ChunkId, ChunkState
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """The right to work on a chunk, as long as the lease holds."""
+
+    chunk: ChunkId
+    action: Action
+    attempt: int  # the fencing number
+    failures: int  # attempts before this one that ended with an error or a worker's death
+    outages: int = 0  # attempts before this one that ended because a database was away
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChunkRow:
+    """A chunk as the ledger knows it."""
+
+    chunk: ChunkId
+    action: Action
+    wave: int
+    state: ChunkState
+    attempt: int
+    worker: str | None
+    verdict: str | None
+    rows_expected: int | None  # at the source when it was planned; None: not known
+    rows_extracted: int
+    rows_inserted: int
+    rows_updated: int
+    rows_deleted: int
+    rows_moved: int
+    file: str | None
+    digest: str | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    error: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepCounts:
+    """What a sweep of a run's chunks brought back."""
+
+    expired: int  # leases that ran out
+    lost: int  # handed to the broker and never claimed
+
+
+def claim_of(row: Any) -> Claim:
+    """The claim that a row of the ledger holds."""
+    return Claim(
+        chunk=ChunkId(run_id=row.run_id, table=row.table_name, day=row.day),
+        action=Action(row.action),
+        attempt=row.attempt,
+        failures=row.failures,
+        outages=row.outages,
+    )
+
+
+def chunk_row_of(row: Any) -> ChunkRow:
+    """The chunk that a row of the ledger holds."""
+    return ChunkRow(
+        chunk=ChunkId(run_id=row.run_id, table=row.table_name, day=row.day),
+        action=Action(row.action),
+        wave=row.wave,
+        state=ChunkState(row.state),
+        attempt=row.attempt,
+        worker=row.worker,
+        verdict=row.verdict,
+        rows_expected=row.rows_expected,
+        rows_extracted=row.rows_extracted,
+        rows_inserted=row.rows_inserted,
+        rows_updated=row.rows_updated,
+        rows_deleted=row.rows_deleted,
+        rows_moved=row.rows_moved,
+        file=row.file,
+        digest=row.digest,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        error=row.error,
+    )
