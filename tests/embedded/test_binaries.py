@@ -47,11 +47,12 @@ def test_programs_of_a_private_installation_run(private_wheel: Path, open_root: 
     assert says_version(programs)
 
 
-def test_two_at_once_share_one_copy(private_wheel: Path, open_root: Path) -> None:
-    with ThreadPoolExecutor() as pool:
+def test_many_at_once_share_one_copy(private_wheel: Path, open_root: Path) -> None:
+    at_once = 6
+    with ThreadPoolExecutor(at_once) as pool:
         found = pool.map(
             lambda _: postgres_programs(server_account(), wheel=private_wheel, cache=open_root),
-            range(3),
+            range(at_once),
         )
         programs = set(found)
     assert len(programs) == 1
