@@ -267,6 +267,10 @@ class Warehouse(Protocol):
         """
         ...
 
+    def holds_exactly(self, connection: sa.Connection, chunk: StagedChunk) -> bool:
+        """Whether the target's rows of a complete chunk are the staged ones, value for value."""
+        ...
+
     def surplus_keys(self, connection: sa.Connection, chunk: StagedChunk) -> list[KeyList]:
         """Keys of the target's rows of the chunk that are not staged, in bounded lists.
 

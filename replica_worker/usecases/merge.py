@@ -88,6 +88,22 @@ def merge_staged(
     return _commit(deployment, work, replicated, record, merge)
 
 
+def confirm_staged(
+    deployment: Deployment,
+    work: ChunkWork,
+    chunk: StagedChunk,
+    replicated: Replicated,
+    record: Record,
+) -> Replicated:
+    """Prove and record a chunk whose staged rows the target has already; drop the staging table."""
+
+    def change_nothing() -> MergeCounts:
+        deployment.warehouse.drop_staging(work.connection, chunk.staging)
+        return MergeCounts()
+
+    return _commit(deployment, work, replicated, record, change_nothing)
+
+
 def append_extract(
     deployment: Deployment,
     work: ChunkWork,

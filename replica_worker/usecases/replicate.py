@@ -26,7 +26,12 @@ from replica_worker.usecases.chunk_work import (
 from replica_worker.usecases.deployment import Deployment
 from replica_worker.usecases.extract import extract_rows, stage_extract
 from replica_worker.usecases.images import keep_last_images
-from replica_worker.usecases.merge import append_extract, guard_deletes, merge_staged
+from replica_worker.usecases.merge import (
+    append_extract,
+    confirm_staged,
+    guard_deletes,
+    merge_staged,
+)
 from replica_worker.usecases.moved_rows import Surplus, stage_moved_rows
 from replica_worker.usecases.source_door import open_source
 
@@ -106,23 +111,26 @@ def merge_extract(
     """
     extracts = [extracted.name]
     try:
-        is_new = not may_move and not _holds_rows(deployment, work, chunk)
-        if is_new and chunk.is_complete and deployment.warehouse.can_append(work.spec):
+        holds_rows = may_move or _holds_rows(deployment, work, chunk)
+        if not holds_rows and chunk.is_complete and deployment.warehouse.can_append(work.spec):
             return append_extract(deployment, work, chunk, extracted, record)
         staged_from, at = time.monotonic(), extracted.manifest.started_at
         stage_extract(deployment, work, chunk, extracted)
+        seconds = {**extracted.seconds, "stage": time.monotonic() - staged_from}
+        staged = replace(extracted, seconds=seconds)
         surplus = Surplus()
-        if not is_new:
+        if holds_rows:
+            if not may_move and _holds_exactly(deployment, work, chunk):
+                return confirm_staged(deployment, work, chunk, staged, record)
             surplus = stage_moved_rows(deployment, snapshot, work, chunk, extracted_at=at)
             extracts += surplus.extracts
             guard_deletes(deployment, work, chunk, surplus.deleted)
             extracts += keep_last_images(deployment, work, chunk, surplus.keys, part=part, at=at)
-        seconds = {**extracted.seconds, "stage": time.monotonic() - staged_from}
         return merge_staged(
             deployment,
             work,
             chunk,
-            replace(extracted, moved=surplus.moved, seconds=seconds),
+            replace(staged, moved=surplus.moved),
             record,
             expected_deletes=surplus.deleted,
             may_move=may_move,
@@ -139,6 +147,13 @@ def _holds_rows(deployment: Deployment, work: ChunkWork, chunk: StagedChunk) -> 
     holds = deployment.warehouse.holds_rows(work.connection, chunk)
     work.connection.commit()
     return holds
+
+
+def _holds_exactly(deployment: Deployment, work: ChunkWork, chunk: StagedChunk) -> bool:
+    """Whether there is nothing to merge."""
+    is_same = chunk.is_complete and deployment.warehouse.holds_exactly(work.connection, chunk)
+    work.connection.commit()
+    return is_same
 
 
 def _set_aside(deployment: Deployment, extracts: list[ExtractName]) -> None:

@@ -93,6 +93,11 @@ class PostgresWarehouse:
         with _taken_keys(chunk, f"load table {chunk.table.target_name}"):
             return _copy(connection, copy_into, staging_schema(chunk.table), batches)
 
+    def holds_exactly(self, connection: sa.Connection, chunk: StagedChunk) -> bool:
+        """Whether the target's rows of a complete chunk are the staged ones, value for value."""
+        counts, _ = self._compare(connection, chunk)
+        return counts.changed == 0
+
     def surplus_keys(self, connection: sa.Connection, chunk: StagedChunk) -> list[KeyList]:
         """Keys of the target's rows of the chunk that are not staged."""
         found = []
@@ -150,20 +155,17 @@ class PostgresWarehouse:
                 for gone in chunk.gone
             )
             return MergeCounts(deleted=deleted) + self._merge_by_key(connection, chunk, operation)
-        new, changed, matched, surplus = map(
-            int, self._fetch(connection, merges.compare_staged(chunk, zone), operation)[0]
-        )
-        found = MergeCounts(inserted=new, updated=changed, deleted=surplus)
+        found, matched = self._compare(connection, chunk)
         done = MergeCounts()
-        if surplus:
+        if found.deleted:
             deleted = self._run(connection, merges.delete_surplus(chunk, zone), operation)
             done += MergeCounts(deleted=deleted)
         if may_move and not chunk.is_whole_table:
             return done + self._merge_by_key(connection, chunk, operation)
-        if changed:
+        if found.updated:
             updated = self._run(connection, merges.update_changed(chunk, zone), operation)
             done += MergeCounts(updated=updated)
-        if new:
+        if found.inserted:
             insert = merges.insert_new(chunk, zone) if matched else merges.insert_all(chunk)
             done += MergeCounts(inserted=self._insert(connection, chunk, insert, operation))
         if done != found:
@@ -174,6 +176,13 @@ class PostgresWarehouse:
                 retryable=True,
             )
         return done
+
+    def _compare(self, connection: sa.Connection, chunk: StagedChunk) -> tuple[MergeCounts, int]:
+        """What there is to do of a complete chunk, and how many staged rows the target has."""
+        statement = merges.compare_staged(chunk, self._options.zone)
+        (counts,) = self._fetch(connection, statement, "compare the staged rows")
+        new, changed, matched, surplus = map(int, counts)
+        return MergeCounts(inserted=new, updated=changed, deleted=surplus), matched
 
     def _insert(
         self,

@@ -95,6 +95,12 @@ class SqlServerWarehouse:
         """Not done here, as `can_append` says."""
         raise NotImplementedError("rows are staged before they are merged")
 
+    def holds_exactly(self, connection: sa.Connection, chunk: StagedChunk) -> bool:
+        """Whether the target's rows of a complete chunk are the staged ones, value for value."""
+        statement = merges.count_unequal(chunk)
+        unequal = int(fetch_value(connection, statement, "compare the staged rows"))
+        return unequal == 0 and self.count_surplus(connection, chunk) == 0
+
     def surplus_keys(self, connection: sa.Connection, chunk: StagedChunk) -> list[KeyList]:
         """Keys of the target's rows of the chunk that are not staged."""
         found = []
