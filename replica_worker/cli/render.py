@@ -19,6 +19,7 @@ from replica_worker.model.chunks import STRAYS, Action, ChunkState, Plan, RunSta
 from replica_worker.model.days import DayRange
 from replica_worker.model.digests import Verdict
 from replica_worker.model.late import AGES, NEARLY_ALL, Lateness
+from replica_worker.model.source_use import SourceUse
 
 console = Console(highlight=False)
 notes = Console(stderr=True, highlight=False)
@@ -86,7 +87,21 @@ def status_view(run: Run, chunks: Sequence[ChunkRow]) -> RenderableType:
     more = len(troubles) - _MOST_ERRORS
     if more > 0:
         troubles = [*troubles[:_MOST_ERRORS], Text(f"… and {more} more")]
-    return Group(head, table, *troubles)
+    return Group(head, table, _asked(_use_of(run, chunks)), *troubles)
+
+
+def _use_of(run: Run, chunks: Sequence[ChunkRow]) -> SourceUse:
+    """What was asked of the source for the run so far; a closed run has it all in its row."""
+    if run.status.is_final:
+        return run.source_use
+    return sum((row.source_use for row in chunks), run.source_use)
+
+
+def _asked(use: SourceUse) -> str:
+    return (
+        f"asked of the source: {use.connections:,} connections, {use.statements:,} statements, "
+        f"{use.rows:,} rows, {use.bytes / 1e6:,.1f} MB, {use.seconds:,.1f} s"
+    )
 
 
 def print_troubles(chunks: Sequence[ChunkRow]) -> None:
@@ -182,6 +197,7 @@ def run_as_json(run: Run, chunks: Sequence[ChunkRow] | None = None) -> dict[str,
     """A run, and its chunks if they are given, as JSON-ready values."""
     document = _plain(asdict(run))
     if chunks is not None:
+        document["source_use"] = asdict(_use_of(run, chunks))
         document["chunk_list"] = [
             {
                 "table": row.chunk.table,

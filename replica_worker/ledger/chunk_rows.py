@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from replica_worker.ledger.source_uses import read_use
 from replica_worker.model.chunks import Action, ChunkId, ChunkState
+from replica_worker.model.source_use import SourceUse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +20,7 @@ class Claim:
     attempt: int  # the fencing number
     failures: int  # attempts before this one that ended with an error or a worker's death
     outages: int = 0  # attempts before this one that ended because a database was away
+    use: SourceUse = field(default_factory=SourceUse, compare=False)  # so far, by this attempt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +45,7 @@ class ChunkRow:
     started_at: datetime | None
     finished_at: datetime | None
     error: str | None
+    source_use: SourceUse  # by all attempts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,4 +88,5 @@ def chunk_row_of(row: Any) -> ChunkRow:
         started_at=row.started_at,
         finished_at=row.finished_at,
         error=row.error,
+        source_use=read_use(row),
     )

@@ -16,6 +16,7 @@ from replica_worker.errors import LeaseLostError
 from replica_worker.ledger.chunk_rows import ChunkRow, Claim, SweepCounts, chunk_row_of, claim_of
 from replica_worker.ledger.clock import utc_now
 from replica_worker.ledger.nulls import spell_nulls
+from replica_worker.ledger.source_uses import add_use
 from replica_worker.model.chunks import OPEN_STATES, Action, ChunkId, ChunkState, RunStatus
 from replica_worker.model.days import DayRange
 from replica_worker.model.digests import Verdict
@@ -145,6 +146,7 @@ class Chunks:
                 "lease_until": None,
                 "finished_at": utc_now(),
                 "error": None,
+                **add_use(self._chunks, claim.use),
                 **figures,
             },
         )
@@ -192,6 +194,7 @@ class Chunks:
                     failures=self._chunks.c.failures + (1 if is_failure else 0),
                     outages=self._chunks.c.outages + (1 if is_outage else 0),
                     error=sa.null() if error is None else error,
+                    **add_use(self._chunks, claim.use),
                 )
             )
 

@@ -20,6 +20,7 @@ from replica_worker import __version__
 from replica_worker.errors import RunNotFoundError
 from replica_worker.ledger.clock import utc_now
 from replica_worker.ledger.planned import insert_chunks
+from replica_worker.ledger.source_uses import add_use, read_use, sum_uses
 from replica_worker.model.chunks import (
     OPEN_STATES,
     OPEN_STATUSES,
@@ -30,6 +31,7 @@ from replica_worker.model.chunks import (
     RunKind,
     RunStatus,
 )
+from replica_worker.model.source_use import SourceUse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +67,7 @@ class Run:
     error: str | None
     asked_by: str
     product_version: str
+    source_use: SourceUse  # of an open run only what was asked beside its chunks
 
 
 def new_run_id(kind: RunKind) -> str:
@@ -247,9 +250,19 @@ class Runs:
                     rows_updated=totals.rows_updated,
                     rows_deleted=totals.rows_deleted,
                     error=totals.first_error or sa.null(),
+                    **add_use(runs, read_use(totals)),
                 )
             ).rowcount
         return self.find(run_id) if closed else None
+
+    def add_source_use(self, run_id: str, use: SourceUse) -> None:
+        """Count what was asked of the source for the run beside its chunks."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                sa.update(self._runs)
+                .where(self._runs.c.run_id == run_id)
+                .values(add_use(self._runs, use))
+            )
 
     def cancel(self, run_id: str) -> int | None:
         """Hand out no more of the run; how many chunks were waiting, None if it is closed."""
@@ -312,6 +325,7 @@ class Runs:
                 )
             ).rowcount
             if again:
+                counted = self._counted_use(connection, run_id)
                 connection.execute(
                     sa.update(runs)
                     .where(runs.c.run_id == run_id)
@@ -322,9 +336,19 @@ class Runs:
                         error=sa.null(),
                         finalizer=sa.null(),
                         finalizer_until=sa.null(),
+                        **add_use(runs, -counted),
                     )
                 )
         return again
+
+    def _counted_use(self, connection: sa.Connection, run_id: str) -> SourceUse:
+        """What the run's row has of its chunks' use: all, from when it was closed."""
+        runs, chunks = self._runs, self._chunks
+        status = connection.scalar(sa.select(runs.c.status).where(runs.c.run_id == run_id))
+        if status in OPEN_STATUSES:
+            return SourceUse()
+        query = sa.select(*sum_uses(chunks)).where(chunks.c.run_id == run_id)
+        return read_use(connection.execute(query).one())
 
     def _totals(self, run_id: str) -> Any:
         chunks = self._chunks
@@ -348,6 +372,7 @@ class Runs:
             total("rows_updated"),
             total("rows_deleted"),
             sa.func.min(sa.case((failed, chunks.c.error))).label("first_error"),
+            *sum_uses(chunks),
         ).where(chunks.c.run_id == run_id)
 
 
@@ -372,4 +397,5 @@ def _run(row: Any) -> Run:
         error=row.error,
         asked_by=row.asked_by,
         product_version=row.product_version,
+        source_use=read_use(row),
     )

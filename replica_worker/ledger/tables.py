@@ -23,16 +23,32 @@ _VERSION = sa.LargeBinary(8).with_variant(mssql.BINARY(8), "mssql")
 SIZES_MIGRATION = "160_add_expected_rows.sql"
 
 
+USE_MIGRATION = "170_add_source_use.sql"
+
+
+def _source_use() -> list[sa.Column[Any]]:
+    """What was asked of the source, see `model.source_use`."""
+    return [
+        *map(_rows, ("source_connections", "source_statements", "source_rows", "source_bytes")),
+        sa.Column("source_seconds", sa.Float, nullable=False, server_default=sa.text("0")),
+    ]
+
+
 def _columns_added_by(migration: str) -> dict[str, list[sa.Column[Any]]]:
     """By table, the columns that a later migration adds to what an earlier one made."""
     return {
         SIZES_MIGRATION: {
             "etl_progress": [sa.Column("rows_expected", _ROWS)],  # NULL: not counted
         },
+        USE_MIGRATION: {
+            # Of an open run what was asked beside its chunks; of a closed one, all of it.
+            "replica_run_history": _source_use(),
+            "etl_progress": _source_use(),  # in all attempts
+        },
     }[migration]
 
 
-LATER_MIGRATIONS = (SIZES_MIGRATION,)
+LATER_MIGRATIONS = (SIZES_MIGRATION, USE_MIGRATION)
 """The migrations that add columns, in their order."""
 
 

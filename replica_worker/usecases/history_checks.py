@@ -26,6 +26,7 @@ from replica_worker.model.chunks import ChunkId, RunKind, RunStatus
 from replica_worker.model.days import contiguous
 from replica_worker.model.digests import Digest, Verdict, cheapest_kind
 from replica_worker.model.plan import oldest_proofs, plan_history
+from replica_worker.model.source_use import SourceUse
 from replica_worker.model.specs import TableSpec
 from replica_worker.usecases.deployment import Deployment
 from replica_worker.usecases.source_door import open_source
@@ -62,11 +63,14 @@ def add_history_checks(deployment: Deployment, run: Run) -> None:
     for family in _families(deployment, run):
         if deployment.ledger.history.was_read_by(family.head.name, run.run_id):
             continue
+        use = SourceUse()
         try:
-            _examine(deployment, run, family)
+            _examine(deployment, run, family, use)
         except (ReplicaError, sa.exc.SQLAlchemyError) as error:
             translated = deployment.target.translate_error(error, operation="check history days")
             _log.warning("history days of %s are left for later: %s", family.head.name, translated)
+        if use.connections:
+            deployment.ledger.runs.add_source_use(run.run_id, use)
 
 
 def raise_watermarks(deployment: Deployment, run: Run) -> None:
@@ -105,7 +109,7 @@ def _families(deployment: Deployment, run: Run) -> Iterator[Family]:
             yield Family(head=head, followers=tuple(followers))
 
 
-def _examine(deployment: Deployment, run: Run, family: Family) -> None:
+def _examine(deployment: Deployment, run: Run, family: Family, use: SourceUse) -> None:
     history, head = deployment.ledger.history, family.head
     proofs = {
         member.name: history.last_proofs(member.name, before=run.first_day)
@@ -115,7 +119,7 @@ def _examine(deployment: Deployment, run: Run, family: Family) -> None:
         return
     with (
         deployment.warehouse.sql.connect() as connection,
-        open_source(deployment, connection) as snapshot,
+        open_source(deployment, connection, use) as snapshot,
     ):
         if not all(snapshot.require_table(member, Side.SOURCE) for member in family.members):
             return

@@ -31,7 +31,7 @@ from replica_worker.usecases.source_door import open_source
 def load_chunk(deployment: Deployment, work: ChunkWork) -> ChunkState:
     """Extract, stage and merge the chunk; SKIPPED if the source does not expose its table."""
     require_target(deployment, work)
-    with open_source(deployment, work.connection) as snapshot:
+    with open_source(deployment, work.connection, work.claim.use) as snapshot:
         if not is_exposed(snapshot, work):
             return skip_chunk(deployment, work)
         if work.spec.strategy is Strategy.INCREMENTAL:
@@ -120,7 +120,7 @@ def bring_parent_on(deployment: Deployment, work: ChunkWork) -> None:
 
     with (
         deployment.warehouse.lock_chunk(work.connection, parent_work.lock_name) as is_ours,
-        open_source(deployment, work.connection) as snapshot,
+        open_source(deployment, work.connection, work.claim.use) as snapshot,
     ):
         if is_ours:
             whole = whole_chunk(parent_work, part="again")

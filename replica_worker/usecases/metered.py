@@ -1,13 +1,15 @@
-"""A snapshot that counts what is read through it: rows, and bytes as they lie in Arrow.
+"""A snapshot that counts what is asked through it: statements, rows, bytes, and time.
 
-Digests count as what travels for them. Bytes on the wire differ from Arrow's by the driver's
-encoding; as a measure of what a check asks of the source they are good enough, and the same for
-every engine.
+Bytes are counted as they lie in Arrow, digests and counts as what travels for them. Bytes on the
+wire differ by the driver's encoding; as a measure of what is asked of the source they are good
+enough, and the same for every engine.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
 
 import pyarrow as pa
@@ -15,6 +17,7 @@ import pyarrow as pa
 from replica_worker.engines.interface import DayChanges, KeyList, RowSelection, Side, Snapshot
 from replica_worker.model.digests import KEY_BUCKETS, Digest, DigestKind
 from replica_worker.model.live import LiveTable
+from replica_worker.model.source_use import SourceUse
 from replica_worker.model.specs import TableSpec
 
 _DIGEST_BYTES = 64  # a count and two sums as text, and what they are of
@@ -24,18 +27,22 @@ _COUNT_BYTES = 16  # a day and its count
 class MeteredSnapshot:
     """Implements `interface.Snapshot` over another one."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, use: SourceUse) -> None:
+        """`use`: a tally of longer life than the snapshot, which grows as well."""
         self._snapshot = snapshot
-        self.rows = 0  # of the table, whole or as hashes
+        self._use = use
+        self.rows = 0  # that came through this snapshot, whole or as hashes
         self.bytes = 0
 
     def require_table(self, table: TableSpec, side: Side) -> bool:
         """As the snapshot does."""
-        return self._snapshot.require_table(table, side)
+        with self._asking():
+            return self._snapshot.require_table(table, side)
 
     def describe(self, schema: str, name: str) -> LiveTable | None:
         """As the snapshot does."""
-        return self._snapshot.describe(schema, name)
+        with self._asking():
+            return self._snapshot.describe(schema, name)
 
     def read(self, selection: RowSelection) -> Iterator[pa.RecordBatch]:
         """As the snapshot does."""
@@ -45,41 +52,49 @@ class MeteredSnapshot:
         self, table: TableSpec, side: Side, keys: Sequence[KeyList], *, dateless: bool = False
     ) -> Iterator[pa.RecordBatch]:
         """As the snapshot does."""
-        return self._metered(self._snapshot.read_by_key(table, side, keys, dateless=dateless))
+        found = self._snapshot.read_by_key(table, side, keys, dateless=dateless)
+        return self._metered(found, statements=len(keys))
 
     def digest(self, selection: RowSelection, kind: DigestKind) -> Digest:
         """As the snapshot does."""
-        self.bytes += _DIGEST_BYTES
-        return self._snapshot.digest(selection, kind)
+        with self._asking():
+            digest = self._snapshot.digest(selection, kind)
+        self._count(0, _DIGEST_BYTES)
+        return digest
 
     def digest_days(self, selection: RowSelection, kind: DigestKind) -> dict[date | None, Digest]:
         """As the snapshot does."""
-        digests = self._snapshot.digest_days(selection, kind)
-        self.bytes += _DIGEST_BYTES * len(digests)
+        with self._asking():
+            digests = self._snapshot.digest_days(selection, kind)
+        self._count(0, _DIGEST_BYTES * len(digests))
         return digests
 
     def changed_days(self, selection: RowSelection) -> dict[date | None, DayChanges]:
         """As the snapshot does."""
-        changes = self._snapshot.changed_days(selection)
-        self.bytes += _DIGEST_BYTES * len(changes)
+        with self._asking():
+            changes = self._snapshot.changed_days(selection)
+        self._count(0, _DIGEST_BYTES * len(changes))
         return changes
 
     def count_days(self, selection: RowSelection) -> dict[date | None, int]:
         """As the snapshot does."""
-        counts = self._snapshot.count_days(selection)
-        self.bytes += _COUNT_BYTES * len(counts)
+        with self._asking():
+            counts = self._snapshot.count_days(selection)
+        self._count(0, _COUNT_BYTES * len(counts))
         return counts
 
     def safe_rowversion(self) -> bytes | None:
         """As the snapshot does."""
-        return self._snapshot.safe_rowversion()
+        with self._asking():
+            return self._snapshot.safe_rowversion()
 
     def digest_buckets(
         self, selection: RowSelection, kind: DigestKind, of: int = KEY_BUCKETS
     ) -> dict[int, Digest]:
         """As the snapshot does."""
-        digests = self._snapshot.digest_buckets(selection, kind, of)
-        self.bytes += _DIGEST_BYTES * len(digests)
+        with self._asking():
+            digests = self._snapshot.digest_buckets(selection, kind, of)
+        self._count(0, _DIGEST_BYTES * len(digests))
         return digests
 
     def row_hashes(
@@ -92,8 +107,31 @@ class MeteredSnapshot:
         """As the snapshot does."""
         return self._metered(self._snapshot.row_hashes(selection, kind, buckets, of))
 
-    def _metered(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            self.rows += batch.num_rows
-            self.bytes += batch.nbytes
+    def _metered(
+        self, batches: Iterable[pa.RecordBatch], *, statements: int = 1
+    ) -> Iterator[pa.RecordBatch]:
+        """The batches; only the time in which they are waited for is the source's."""
+        remaining = iter(batches)
+        while True:
+            with self._asking(statements):
+                batch = next(remaining, None)
+            if batch is None:
+                return
+            statements = 0
+            self._count(batch.num_rows, batch.nbytes)
             yield batch
+
+    @contextmanager
+    def _asking(self, statements: int = 1) -> Iterator[None]:
+        started = time.monotonic()
+        self._use.statements += statements
+        try:
+            yield
+        finally:
+            self._use.seconds += time.monotonic() - started
+
+    def _count(self, rows: int, size: int) -> None:
+        self.rows += rows
+        self.bytes += size
+        self._use.rows += rows
+        self._use.bytes += size

@@ -33,7 +33,7 @@ from replica_worker.usecases.source_door import open_source
 def check_chunk(deployment: Deployment, work: ChunkWork, options: RunOptions) -> ChunkState:
     """Compare the chunk's digests; repair what differs if that was asked for."""
     require_target(deployment, work)
-    with open_source(deployment, work.connection) as snapshot:
+    with open_source(deployment, work.connection, work.claim.use) as snapshot:
         if not is_exposed(snapshot, work):
             return skip_chunk(deployment, work)
         comparison = compare_digests(deployment, snapshot, work, deep=options.deep)
@@ -59,7 +59,7 @@ def _mend_rows(deployment: Deployment, work: ChunkWork, seen: Comparison) -> Non
     """
     with (
         deployment.warehouse.lock_moves(work.connection, work.spec),
-        open_source(deployment, work.connection) as snapshot,
+        open_source(deployment, work.connection, work.claim.use) as snapshot,
     ):
         buckets = digest_buckets(
             deployment, snapshot, work, seen.source.kind, max(seen.source.rows, seen.target.rows)

@@ -64,7 +64,7 @@ def replicate_rows(
         _log.info("%s: %s; extracting again", work.claim.chunk, found.cause)
     with (
         deployment.warehouse.lock_moves(work.connection, work.spec),
-        open_source(deployment, work.connection) as newer,
+        open_source(deployment, work.connection, work.claim.use) as newer,
     ):
         return _replicate_once(deployment, newer, work, request, record, may_move=True)
 

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from replica_worker.errors import DatabaseUnreachableError, SourceAwayError, SourceFullError
 from replica_worker.ledger.endpoints import Outage
+from replica_worker.model.source_use import SourceUse
 from replica_worker.usecases.deployment import Deployment
 from replica_worker.usecases.metered import MeteredSnapshot
 
@@ -22,10 +23,12 @@ _PAUSE_SECONDS = 0.2  # between two looks for a free slot
 
 
 @contextmanager
-def open_source(deployment: Deployment, connection: sa.Connection) -> Iterator[MeteredSnapshot]:
+def open_source(
+    deployment: Deployment, connection: sa.Connection, use: SourceUse
+) -> Iterator[MeteredSnapshot]:
     """A snapshot of the source, under a slot held by the warehouse session of `connection`.
 
-    It counts what is read through it.
+    What is asked through it is added to `use`.
 
     Raises:
         SourceFullError: all slots are taken, and none came free within a few seconds.
@@ -38,13 +41,14 @@ def open_source(deployment: Deployment, connection: sa.Connection) -> Iterator[M
         outage = endpoints.admit(deployment.source_name, rules)
         if outage:
             raise _away(deployment, outage)
+        use.connections += 1
         try:
             snapshot = opened.enter_context(deployment.source.open_snapshot())
         except DatabaseUnreachableError as error:
             endpoints.note_failure(deployment.source_name, rules, cause=error.cause)
             raise
         endpoints.note_success(deployment.source_name)
-        yield MeteredSnapshot(snapshot)
+        yield MeteredSnapshot(snapshot, use)
 
 
 def is_source_resting(deployment: Deployment) -> bool:
