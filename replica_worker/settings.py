@@ -56,6 +56,8 @@ class Settings(BaseSettings):
     batch_bytes: Annotated[int, Field(ge=64 * 1024, le=1 << 30)] = 4 * 1024 * 1024
 
     source_connections: Annotated[int, Field(ge=1, le=1000)] = 16  # of all workers together
+    source_rows_per_second: Annotated[int, Field(ge=0, le=1 << 40)] = 0  # likewise; 0: no cap
+    source_bytes_per_second: Annotated[int, Field(ge=0, le=1 << 40)] = 0
     max_dop: Annotated[int, Field(ge=0, le=64)] = 1  # of one read at the source (SQL Server)
     merge_style: Literal["merge", "upsert"] = "merge"  # SQL Server
     loader: Literal["bulk", "arrays"] = "bulk"  # SQL Server

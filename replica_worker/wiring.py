@@ -14,6 +14,7 @@ from replica_worker.engines.interface import ConnectionOptions, Engine
 from replica_worker.engines.registry import open_engine
 from replica_worker.errors import SettingsError, SpecError
 from replica_worker.ledger.ledger import Ledger
+from replica_worker.model.caps import SourceCaps
 from replica_worker.model.counts import DeleteGuard
 from replica_worker.model.hours import Hours
 from replica_worker.model.specs import ReplicaSpec, parse_specs
@@ -62,6 +63,10 @@ def connect_deployment(settings: Settings) -> Deployment:
             else None,
             window=settings.window,
             source_connections=settings.source_connections,
+            source_caps=SourceCaps(
+                rows_per_second=settings.source_rows_per_second,
+                bytes_per_second=settings.source_bytes_per_second,
+            ),
             count_seconds=settings.count_timeout,
             recheck_nights=settings.recheck_nights,
             delete_guard=DeleteGuard(largest_share=settings.delete_share),

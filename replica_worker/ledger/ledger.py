@@ -9,6 +9,7 @@ from replica_worker.ledger.chunks import Chunks
 from replica_worker.ledger.endpoints import Endpoints
 from replica_worker.ledger.history import History
 from replica_worker.ledger.runs import Runs
+from replica_worker.ledger.shares import Shares
 from replica_worker.ledger.tables import metadata_for
 
 
@@ -21,4 +22,5 @@ class Ledger:
         self.chunks = Chunks(engine, self.metadata)
         self.audit = Audit(engine, self.metadata)
         self.history = History(engine, self.metadata)
+        self.shares = Shares(engine, self.metadata)
         self.endpoints = Endpoints(engine, self.metadata)

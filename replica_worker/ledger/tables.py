@@ -24,6 +24,7 @@ SIZES_MIGRATION = "160_add_expected_rows.sql"
 
 
 USE_MIGRATION = "170_add_source_use.sql"
+CAPS_MIGRATION = "180_add_source_shares.sql"
 
 
 def _source_use() -> list[sa.Column[Any]]:
@@ -36,7 +37,7 @@ def _source_use() -> list[sa.Column[Any]]:
 
 def _columns_added_by(migration: str) -> dict[str, list[sa.Column[Any]]]:
     """By table, the columns that a later migration adds to what an earlier one made."""
-    return {
+    added: dict[str, dict[str, list[sa.Column[Any]]]] = {
         SIZES_MIGRATION: {
             "etl_progress": [sa.Column("rows_expected", _ROWS)],  # NULL: not counted
         },
@@ -45,10 +46,17 @@ def _columns_added_by(migration: str) -> dict[str, list[sa.Column[Any]]]:
             "replica_run_history": _source_use(),
             "etl_progress": _source_use(),  # in all attempts
         },
-    }[migration]
+        CAPS_MIGRATION: {
+            "replica_endpoint": [  # until when the shares last that were taken of it
+                sa.Column("rows_taken_until", _INSTANT),
+                sa.Column("bytes_taken_until", _INSTANT),
+            ]
+        },
+    }
+    return added[migration]
 
 
-LATER_MIGRATIONS = (SIZES_MIGRATION, USE_MIGRATION)
+LATER_MIGRATIONS = (SIZES_MIGRATION, USE_MIGRATION, CAPS_MIGRATION)
 """The migrations that add columns, in their order."""
 
 

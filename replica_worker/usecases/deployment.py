@@ -11,10 +11,12 @@ from replica_worker.engines.interface import Engine, Warehouse
 from replica_worker.ledger.clock import read_now
 from replica_worker.ledger.endpoints import BreakerRules
 from replica_worker.ledger.ledger import Ledger
+from replica_worker.model.caps import SourceCaps
 from replica_worker.model.counts import DeleteGuard
 from replica_worker.model.days import business_day
 from replica_worker.model.hours import Hours
 from replica_worker.model.specs import ReplicaSpec
+from replica_worker.usecases.allowance import Allowance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +36,7 @@ class Policy:
     backfill_hours: Hours | None = None  # in which chunks of backfills are handed out
     window: int = 64  # chunks of one run that are in the broker at once
     source_connections: int = 16  # chunks that read the source at once, of all workers together
+    source_caps: SourceCaps = field(default_factory=SourceCaps)  # of all workers together
     slot_wait_seconds: float = 5  # before a chunk that got no connection goes back
     recheck_nights: int = 90  # within which every loaded day is compared again
     most_history_checks: int = 400  # of one table that one night adds; the rest comes the next
@@ -58,6 +61,7 @@ class Deployment:
     zone: ZoneInfo
     exports: str = field(repr=False)  # where the archive lies, for people
     spec_is_default: bool  # the spec file in force is the one the product ships
+    allowance: Allowance = field(default_factory=Allowance)  # of this process, under the caps
 
 
 def read_today(deployment: Deployment) -> date:

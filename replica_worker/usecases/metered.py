@@ -1,5 +1,7 @@
 """A snapshot that counts what is asked through it: statements, rows, bytes, and time.
 
+Where the source is capped, whoever reads rows waits for a share of them.
+
 Bytes are counted as they lie in Arrow, digests and counts as what travels for them. Bytes on the
 wire differ by the driver's encoding; as a measure of what is asked of the source they are good
 enough, and the same for every engine.
@@ -11,6 +13,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
+from typing import Protocol
 
 import pyarrow as pa
 
@@ -24,13 +27,26 @@ _DIGEST_BYTES = 64  # a count and two sums as text, and what they are of
 _COUNT_BYTES = 16  # a day and its count
 
 
+class Pace(Protocol):
+    """Holds back who reads faster than is allowed."""
+
+    def wait(self) -> None:
+        """Return when more may be read."""
+        ...
+
+    def spend(self, rows: int, size: int) -> None:
+        """Count what was read."""
+        ...
+
+
 class MeteredSnapshot:
     """Implements `interface.Snapshot` over another one."""
 
-    def __init__(self, snapshot: Snapshot, use: SourceUse) -> None:
+    def __init__(self, snapshot: Snapshot, use: SourceUse, pace: Pace | None = None) -> None:
         """`use`: a tally of longer life than the snapshot, which grows as well."""
         self._snapshot = snapshot
         self._use = use
+        self._pace = pace
         self.rows = 0  # that came through this snapshot, whole or as hashes
         self.bytes = 0
 
@@ -113,6 +129,8 @@ class MeteredSnapshot:
         """The batches; only the time in which they are waited for is the source's."""
         remaining = iter(batches)
         while True:
+            if self._pace:
+                self._pace.wait()
             with self._asking(statements):
                 batch = next(remaining, None)
             if batch is None:
@@ -135,3 +153,5 @@ class MeteredSnapshot:
         self.bytes += size
         self._use.rows += rows
         self._use.bytes += size
+        if self._pace:
+            self._pace.spend(rows, size)

@@ -1,4 +1,4 @@
-"""The way to the source for all workers together: so many at once, and none while it is away.
+"""The way to the source for all workers: so many at once, so fast, and none while it is away.
 
 Loads and checks open the source here. A slot is a lock that the chunk's own warehouse session
 holds, so it is free again when its worker is gone. Commands that a person runs to look at the
@@ -10,14 +10,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from replica_worker.errors import DatabaseUnreachableError, SourceAwayError, SourceFullError
 from replica_worker.ledger.endpoints import Outage
+from replica_worker.model.caps import Share, SourceCaps
 from replica_worker.model.source_use import SourceUse
 from replica_worker.usecases.deployment import Deployment
-from replica_worker.usecases.metered import MeteredSnapshot
+from replica_worker.usecases.metered import MeteredSnapshot, Pace
 
 _PAUSE_SECONDS = 0.2  # between two looks for a free slot
 
@@ -48,7 +50,7 @@ def open_source(
             endpoints.note_failure(deployment.source_name, rules, cause=error.cause)
             raise
         endpoints.note_success(deployment.source_name)
-        yield MeteredSnapshot(snapshot, use)
+        yield MeteredSnapshot(snapshot, use, _pace_of(deployment))
 
 
 def is_source_resting(deployment: Deployment) -> bool:
@@ -57,6 +59,27 @@ def is_source_resting(deployment: Deployment) -> bool:
         deployment.ledger.endpoints.outage_of(deployment.source_name, deployment.policy.breaker)
         is not None
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _CappedPace:
+    """Implements `metered.Pace` by the process's allowance and the ledger's shares."""
+
+    deployment: Deployment
+
+    def wait(self) -> None:
+        caps = self.deployment.policy.source_caps
+        self.deployment.allowance.wait(caps, self._take)
+
+    def spend(self, rows: int, size: int) -> None:
+        self.deployment.allowance.spend(rows, size)
+
+    def _take(self, share: Share, caps: SourceCaps) -> float:
+        return self.deployment.ledger.shares.take(self.deployment.source_name, share, caps)
+
+
+def _pace_of(deployment: Deployment) -> Pace | None:
+    return _CappedPace(deployment=deployment) if deployment.policy.source_caps.is_set else None
 
 
 def _take_slot(deployment: Deployment, connection: sa.Connection, opened: ExitStack) -> None:

@@ -247,6 +247,25 @@ def test_backfill_waits_for_its_hours_and_the_night_does_not(replica: Replica) -
     assert feed_run(open_again.deployment, backfill, inbox) > 0
 
 
+def test_backfill_stops_when_its_hours_end_and_goes_on_when_they_begin(replica: Replica) -> None:
+    night = read_today_hours(replica)
+    by_day = replica.with_policy(backfill_hours=night, window=2)
+    by_night = replica.with_policy(backfill_hours=Hours(start=night.end, end=night.start), window=2)
+    run_id = begin(by_night, RunKind.BACKFILL)
+    assert run_id
+    inbox = Inbox()
+    assert feed_run(by_night.deployment, run_id, inbox) == 2
+    for chunk in inbox.take():  # what was handed out before the hours ended is done
+        assert by_day.work(chunk) is ChunkState.MERGED
+    assert feed_run(by_day.deployment, run_id, inbox) == 0
+    assert finalize_run(by_day.deployment, run_id, worker="w") is None
+    run_to_end(by_night, run_id)
+    closed = finalize_run(by_night.deployment, run_id, worker="w")
+    assert closed
+    assert (closed.status, closed.chunks_done) == (RunStatus.SUCCEEDED, closed.chunks)
+    assert replica.target_rows("SALES") == replica.source_rows("SALES")
+
+
 def read_today_hours(replica: Replica) -> Hours:
     """Two hours that lie half a day away from now, so that the test's minutes do not matter."""
     with replica.deployment.warehouse.sql.connect() as connection:

@@ -1,0 +1,3 @@
+ALTER TABLE "dbo"."replica_endpoint"
+    ADD COLUMN IF NOT EXISTS rows_taken_until TIMESTAMP WITHOUT TIME ZONE,
+    ADD COLUMN IF NOT EXISTS bytes_taken_until TIMESTAMP WITHOUT TIME ZONE;
