@@ -1,74 +1,15 @@
-"""Live columns as the catalogue describes them, and whether they fit their spec."""
+"""Whether the live columns fit their spec: the same kind, and wide enough for what is written."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable
 
 from replica_worker.engines.interface import Side
 from replica_worker.engines.mismatches import refuse_columns
+from replica_worker.engines.sqlserver.found_column import FRACTIONS, FoundColumn
 from replica_worker.engines.sqlserver.narrowing import is_narrower
 from replica_worker.engines.sqlserver.types import EXACT_COLLATION, strategy_for
 from replica_worker.model.specs import ColumnSpec, TableSpec
-from replica_worker.model.types import MAX_LENGTH
-
-_FRACTIONS = frozenset({"time", "datetime2", "datetimeoffset"})  # types that name their digits
-
-
-@dataclass(frozen=True, kw_only=True)
-class FoundColumn:
-    """A live column."""
-
-    name: str
-    type_name: str  # sys.types.name
-    precision: int
-    scale: int
-    max_length: int  # bytes; -1 for (max)
-    nullable: bool = True
-    made_by_server: bool = False  # computed or identity: it cannot be written
-    collation: str = ""  # of a text
-
-    @classmethod
-    def from_row(cls, row: Sequence[Any]) -> FoundColumn:
-        """A row of `statements.FIND_COLUMNS`."""
-        return cls(
-            name=str(row[0]),
-            type_name=str(row[1]),
-            precision=int(row[2] or 0),
-            scale=int(row[3] or 0),
-            max_length=int(row[4] or 0),
-            nullable=bool(row[5]),
-            made_by_server=bool(row[6]),
-            collation=str(row[7] or ""),
-        )
-
-    @property
-    def spelling(self) -> str:
-        """The type for messages, as the spec file would write it."""
-        if self.type_name in ("decimal", "numeric"):
-            return f"{self.type_name}({self.precision},{self.scale})"
-        if self.type_name in _FRACTIONS:
-            return f"{self.type_name}({self.scale})"
-        if self.type_name in ("char", "varchar", "binary", "varbinary"):
-            return f"{self.type_name}({_in_brackets(self.max_length)})"
-        if self.type_name in ("nchar", "nvarchar"):
-            return f"{self.type_name}({_in_brackets(self.max_length, 2)})"
-        return self.type_name
-
-    @property
-    def is_utf8(self) -> bool:
-        """Whether a varchar column holds every character."""
-        return self.collation.casefold().endswith("_utf8")
-
-    @property
-    def is_exact(self) -> bool:
-        """Whether texts that differ in case or accents are different."""
-        return self.collation.casefold().removesuffix("_utf8").endswith(("_bin", "_bin2"))
-
-
-def _in_brackets(length: int, unit: int = 1) -> str:
-    return "max" if length == MAX_LENGTH else str(length // unit)
 
 
 def require_columns(table: TableSpec, found: Iterable[FoundColumn], side: Side) -> None:
@@ -104,7 +45,7 @@ def _objection(
 
 def _objection_to_reading(column: ColumnSpec, found: FoundColumn, where: str) -> str | None:
     """The driver and CAST would take digits of a second away without a word."""
-    if found.type_name in _FRACTIONS and found.scale > (column.type.scale or 0):
+    if found.type_name in FRACTIONS and found.scale > (column.type.scale or 0):
         return f"is {found.spelling} in {where}; {column.type} of the spec would round it"
     return None
 

@@ -6,13 +6,9 @@ hold exactly is found before anything is written to it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from replica_worker.engines.sqlserver.found_column import FoundColumn
 from replica_worker.engines.sqlserver.types import strategy_for
 from replica_worker.model.types import MAX_LENGTH, SqlType
-
-if TYPE_CHECKING:
-    from replica_worker.engines.sqlserver.catalogue import FoundColumn
 
 _NEEDED_DIGITS = {"bigint": 19, "int": 10, "smallint": 5, "tinyint": 3}
 _NEEDED_MONEY = {"money": 15, "smallmoney": 6}

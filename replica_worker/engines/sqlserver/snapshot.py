@@ -26,9 +26,10 @@ from replica_worker.engines.interface import (
 )
 from replica_worker.engines.sqlserver import descriptions, digests, reads, statements
 from replica_worker.engines.sqlserver.arrays import to_spec_batch
-from replica_worker.engines.sqlserver.catalogue import FoundColumn, require_columns
+from replica_worker.engines.sqlserver.catalogue import require_columns
 from replica_worker.engines.sqlserver.connect import close_quietly, open_arrow
 from replica_worker.engines.sqlserver.errors import translate
+from replica_worker.engines.sqlserver.found_column import FoundColumn
 from replica_worker.engines.sqlserver.fragments import Fragment
 from replica_worker.engines.sqlserver.reads import RowLimit
 from replica_worker.engines.sqlserver.zone_days import local_days

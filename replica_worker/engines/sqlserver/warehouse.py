@@ -26,8 +26,9 @@ from replica_worker.engines.interface import (
 )
 from replica_worker.engines.mismatches import rows_elsewhere
 from replica_worker.engines.sqlserver import dates, digests, merges, statements
-from replica_worker.engines.sqlserver.catalogue import FoundColumn, require_columns
+from replica_worker.engines.sqlserver.catalogue import require_columns
 from replica_worker.engines.sqlserver.connect import make_sqlalchemy_engine
+from replica_worker.engines.sqlserver.found_column import FoundColumn
 from replica_worker.engines.sqlserver.fragments import Fragment, column_of, compose, quote
 from replica_worker.engines.sqlserver.loaders import make_loader
 from replica_worker.engines.sqlserver.locks import release_lock, take_lock
