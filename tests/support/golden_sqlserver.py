@@ -7,7 +7,7 @@ from textwrap import dedent
 from zoneinfo import ZoneInfo
 
 from replica_worker.engines.interface import RowSelection, Side, StagedChunk
-from replica_worker.engines.sqlserver import dates, ddl, digests, locks, merges, statements
+from replica_worker.engines.sqlserver import dates, ddl, digests, locks, merges, staged, statements
 from replica_worker.engines.sqlserver.fragments import Fragment
 from replica_worker.model.days import DayRange
 from replica_worker.model.digests import DigestKind
@@ -189,9 +189,9 @@ def _digests() -> dict[str, Fragment]:
 
 def _staging() -> dict[str, Fragment]:
     return {
-        "create_staging sales": merges.create_staging(_SALES_TABLE, "attempt_1"),
-        "drop_staging": merges.drop_staging("attempt_1"),
-        "list_staging": merges.LIST_STAGING,
+        "create_staging sales": staged.create_staging(_SALES_TABLE, "attempt_1"),
+        "drop_staging": staged.drop_staging("attempt_1"),
+        "list_staging": staged.LIST_STAGING,
     }
 
 

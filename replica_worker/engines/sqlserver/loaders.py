@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from replica_worker.engines.interface import STAGING_SCHEMA, ConnectionOptions
-from replica_worker.engines.sqlserver import merges
+from replica_worker.engines.sqlserver import staged
 from replica_worker.engines.sqlserver.arrays import staging_schema, to_staging_batch
 from replica_worker.engines.sqlserver.connect import close_quietly, open_arrow, open_bulk
 from replica_worker.engines.sqlserver.errors import translate, translate_bulk_error
@@ -56,7 +56,7 @@ class BulkLoader:
                 str(quote(STAGING_SCHEMA, staging)),
                 pa.RecordBatchReader.from_batches(staging_schema(table), feed),
                 timeout=int(self._options.statement_timeout.total_seconds()),
-                column_mappings=merges.staged_names(table),
+                column_mappings=staged.staged_names(table),
                 keep_nulls=True,
                 table_lock=True,
             )
@@ -85,7 +85,7 @@ class ArrayLoader:
     def load(self, table: TableSpec, staging: str, batches: Iterable[pa.RecordBatch]) -> int:
         """Load all batches; the number of rows, as both ends counted them."""
         operation = f"load the staging table of {table.name}"
-        insert = merges.insert_texts(table, staging).text
+        insert = staged.insert_texts(table, staging).text
         rows = 0
         client = open_arrow(self._options)
         try:

@@ -1,7 +1,7 @@
 """Arrow columns as texts that name every value exactly, in any language of the server.
 
 Vectorised: no Python object is made per value here. SQL Server makes the staging column's type
-from them (`merges.insert_texts`).
+from them (`staged.insert_texts`).
 """
 
 from __future__ import annotations

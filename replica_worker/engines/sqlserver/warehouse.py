@@ -25,7 +25,7 @@ from replica_worker.engines.interface import (
     StagedChunk,
 )
 from replica_worker.engines.mismatches import rows_elsewhere
-from replica_worker.engines.sqlserver import dates, digests, merges, statements
+from replica_worker.engines.sqlserver import dates, digests, merges, staged, statements
 from replica_worker.engines.sqlserver.catalogue import require_columns
 from replica_worker.engines.sqlserver.connect import make_sqlalchemy_engine
 from replica_worker.engines.sqlserver.found_column import FoundColumn
@@ -63,7 +63,7 @@ class SqlServerWarehouse:
 
     def create_staging(self, connection: sa.Connection, table: TableSpec, staging: str) -> None:
         """Make an empty staging table for one attempt."""
-        run(connection, merges.create_staging(table, staging), "make the staging table")
+        run(connection, staged.create_staging(table, staging), "make the staging table")
 
     def load_staging(
         self,
@@ -78,11 +78,11 @@ class SqlServerWarehouse:
 
     def drop_staging(self, connection: sa.Connection, staging: str) -> None:
         """Drop a staging table if it is there."""
-        run(connection, merges.drop_staging(staging), "drop the staging table")
+        run(connection, staged.drop_staging(staging), "drop the staging table")
 
     def list_staging(self, connection: sa.Connection) -> list[str]:
         """Names of all staging tables."""
-        rows = fetch_rows(connection, merges.LIST_STAGING, "list the staging tables")
+        rows = fetch_rows(connection, staged.LIST_STAGING, "list the staging tables")
         return [str(row[0]) for row in rows]
 
     def can_append(self, table: TableSpec) -> bool:
