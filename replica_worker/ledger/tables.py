@@ -72,7 +72,7 @@ def metadata_for(schema: str) -> sa.MetaData:
 
 def added_columns(schema: str, migration: str) -> sa.MetaData:
     """Tables that hold just the columns that the migration adds to them."""
-    metadata = sa.MetaData(schema=schema)
+    metadata = sa.MetaData(schema=_one_name(schema))
     for name, columns in _columns_added_by(migration).items():
         sa.Table(name, metadata, *columns)
     return metadata
@@ -80,7 +80,7 @@ def added_columns(schema: str, migration: str) -> sa.MetaData:
 
 def metadata_as_made(schema: str) -> sa.MetaData:
     """The metadata tables as they are made, without the columns that later migrations add."""
-    metadata = sa.MetaData(schema=schema)
+    metadata = sa.MetaData(schema=_one_name(schema))
     _define_runs(metadata)
     _define_chunks(metadata)
     _define_audit(metadata)
@@ -88,6 +88,15 @@ def metadata_as_made(schema: str) -> sa.MetaData:
     _define_migrations(metadata)
     _define_watermarks(metadata)
     return metadata
+
+
+def _one_name(schema: str) -> str:
+    """The schema's name, dots and brackets and all.
+
+    For SQL Server, SQLAlchemy takes them apart: `a.b` would be the schema b of a database a.
+    """
+    has_parts = any(mark in schema for mark in ".[]")
+    return sa.sql.quoted_name(schema, quote=True if has_parts else None)
 
 
 def _rows(name: str) -> sa.Column[int]:

@@ -12,6 +12,7 @@ from replica_worker.engines.interface import RowSelection, Side, StagedChunk
 from replica_worker.engines.sqlserver import ddl, digests, merges, statements
 from replica_worker.engines.sqlserver.batches import split_batches
 from replica_worker.engines.sqlserver.fragments import Fragment, compose, quote
+from replica_worker.ledger.tables import metadata_for
 from replica_worker.model.days import DayRange
 from replica_worker.model.digests import DigestKind
 from replica_worker.model.specs import TableSpec, parse_specs
@@ -42,6 +43,14 @@ def chunk_of(table: TableSpec) -> StagedChunk:
 )
 def test_names_cannot_leave_their_brackets(name: str, quoted: str) -> None:
     assert str(quote(name)) == quoted
+
+
+@pytest.mark.parametrize("schema", ["dot.dot", "bracket] [x]", "[x]", "a[b"])
+def test_metadata_tables_are_made_in_the_schema_of_that_very_name(schema: str) -> None:
+    script = ddl.metadata_ddl(metadata_for(schema), schema)
+    made = [line for line in script.splitlines() if line.startswith("CREATE TABLE ")]
+    assert made
+    assert all(line.startswith(f"CREATE TABLE {quote(schema)}.") for line in made), made
 
 
 def test_values_stand_in_the_order_of_their_places() -> None:
