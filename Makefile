@@ -8,7 +8,7 @@ BIN := .venv/bin
 COMPILE := pip compile --quiet --upgrade --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links --python-version 3.11
 
-.PHONY: help setup setup-dev demo lint test bench chaos lock audit clean
+.PHONY: help setup setup-dev demo lint test bench bench-sqlserver chaos lock audit clean
 
 help: ## say what there is to make
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -34,6 +34,9 @@ bench: setup-dev ## measure the product beside other tools (ARGS="--rows 60000 -
 	@test -x .venv-bench/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python .venv-bench
 	@$(BIN)/uv pip install --quiet --require-hashes -p .venv-bench/bin/python -r benchmarks/requirements.txt
 	@exec $(BIN)/python -m benchmarks --peers .venv-bench/bin/python $(ARGS)
+
+bench-sqlserver: setup-dev ## measure the SQL Server engine beside bare loops over its driver (REPLICA_TEST_MSSQL_URL)
+	@exec $(BIN)/python -m benchmarks.sqlserver
 
 chaos: setup-dev ## kill things at random under a backfill (SECONDS=60 SEED=random CHUNKS=2000)
 	@CHAOS_SECONDS=$(or $(SECONDS),60) CHAOS_SEED=$(or $(SEED),$$RANDOM) \

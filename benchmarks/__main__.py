@@ -88,10 +88,12 @@ def _cases(sales: Table, peers: str | None) -> list[Case]:
         *_peer_cases(peers, "sling_day", "pandas_append", "connectorx_parquet"),
         Case(name="extract, all days", command=_step("extract", "SALES", sales.days)),
     ]  # fmt: skip
-    steps = ("copy_binary", "extract", "parquet_write", "insert_select", "load", "merge_new",
+    steps = ("copy_binary", "extract", "parquet_write", "insert_select", "load_new", "load",
              "merge_unchanged", "merge_changed", "empty_chunks")  # fmt: skip
     cases += [Case(name=step, command=_step(step, "SALES", 1)) for step in steps]
-    for step in ("extract", "load", "merge_new"):
+    chunks = ("chunk_new", "chunk_again", "chunk_checked")
+    cases += [Case(name=step, command=_step(step, "SALES", min(5, sales.days))) for step in chunks]
+    for step in ("extract", "load_new"):
         cases.append(Case(name=f"wide {step}", command=_step(step, "WIDE_SALES", 1)))
     return cases
 

@@ -14,17 +14,26 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
+import sqlalchemy as sa
 from psycopg import sql
 
 from benchmarks.table import DAY_COLUMN, FIRST_DAY, SCHEMA, TARGET_SCHEMA
 from replica_worker.archive.archive import ExtractName, ExtractOrder
 from replica_worker.engines.interface import RowSelection, Side, StagedChunk
-from replica_worker.model.chunks import Action, ChunkId, Plan, PlannedChunk, RunKind
+from replica_worker.model.chunks import (
+    Action,
+    ChunkId,
+    ChunkState,
+    Plan,
+    PlannedChunk,
+    RunKind,
+)
 from replica_worker.model.days import DayRange
 from replica_worker.model.digests import cheapest_kind
 from replica_worker.model.manifest import ExtractKind
@@ -127,28 +136,35 @@ class Steps:
             connection.commit()
         return took
 
-    def merge_new(self) -> float:
-        """Merge and proof of days that the target has not."""
-        with self._staged() as connection:
-            target = sql.Identifier(TARGET_SCHEMA, self.table.target_name)
-            delete = sql.SQL("DELETE FROM {} WHERE {c} >= {first} AND {c} < {end}").format(
-                target,
-                c=sql.Identifier(DAY_COLUMN),
-                first=sql.Literal(self.days.first),
-                end=sql.Literal(self.days.end),
-            )
-            driver = connection.connection.driver_connection
-            driver.execute(delete.as_string(None))
-            driver.commit()
-            driver.autocommit = True
-            driver.execute(sql.SQL("VACUUM {}").format(target).as_string(None))
-            driver.autocommit = False
-            return _timed(lambda: self._merge(connection))
+    def load_new(self) -> float:
+        """Rows that are in memory into a target that has none of their days, and the proof."""
+        batches, warehouse = self._batches(), self.deployment.warehouse
+
+        def load() -> None:
+            if warehouse.holds_rows(connection, self.chunk):
+                raise RuntimeError("the target has rows of a day that should be new")
+            connection.commit()
+            warehouse.share_moves(connection, self.table)
+            warehouse.append(connection, self.chunk, batches)
+            self._prove(connection)
+
+        with warehouse.sql.connect() as connection:
+            for _ in range(2):
+                self._delete_days(connection)
+                took = _timed(load)
+        return took
 
     def merge_unchanged(self) -> float:
-        """Merge and proof of days that the target has as they are staged."""
+        """Comparison and proof of days that the target has as they are staged."""
+
+        def compare() -> None:
+            if not self.deployment.warehouse.holds_exactly(connection, self.chunk):
+                raise RuntimeError("the target differs from what is staged")
+            connection.commit()
+            self._prove(connection)
+
         with self._staged() as connection:
-            return _warm_then_timed(lambda: self._merge(connection))
+            return _warm_then_timed(compare)
 
     def merge_changed(self) -> float:
         """Merge and proof of days of which every hundredth row is staged otherwise."""
@@ -166,27 +182,64 @@ class Steps:
     def empty_chunks(self) -> float:
         """Median of claim to done of chunks whose day has no rows."""
         first = date(2000, 1, 1)
-        days = [first + timedelta(days=at) for at in range(_EMPTY_CHUNKS)]
+        return self._work(Action.LOAD, [first + timedelta(days=at) for at in range(_EMPTY_CHUNKS)])
+
+    def chunk_new(self) -> float:
+        """Claim to done of days that the target has not, in a worker that runs: median of each."""
+        with self.deployment.warehouse.sql.connect() as connection:
+            self._delete_days(connection)
+        return self._work(Action.LOAD, list(self.days))
+
+    def chunk_again(self) -> float:
+        """Claim to done of days that the target has, loaded again by a worker that runs."""
+        return self._work(Action.LOAD, list(self.days))
+
+    def chunk_checked(self) -> float:
+        """Claim to done of days that the target has, checked by a worker that runs."""
+        return self._work(Action.CHECK, list(self.days))
+
+    def _work(self, action: Action, days: list[date]) -> float:
         name = self.table.name
         plan = Plan(
-            kind=RunKind.BACKFILL,
-            first_day=first,
+            kind=RunKind.BACKFILL if action is Action.LOAD else RunKind.CHECK_FIXES,
+            first_day=days[0],
             last_day=days[-1],
-            chunks=tuple(
-                PlannedChunk(table=name, day=day, action=Action.LOAD, wave=0) for day in days
-            ),
+            chunks=tuple(PlannedChunk(table=name, day=day, action=action, wave=0) for day in days),
             tables=(name,),
         )
         run_id = begin_run(self.deployment, plan, asked_by="benchmark") or ""
         took = []
         for day in days:
+            chunk = ChunkId(run_id=run_id, table=name, day=day)
             started = time.perf_counter()
-            work_on_chunk(
-                self.deployment, ChunkId(run_id=run_id, table=name, day=day), worker="benchmark"
-            )
+            state = work_on_chunk(self.deployment, chunk, worker="benchmark")
             took.append(time.perf_counter() - started)
+            if state not in (ChunkState.MERGED, ChunkState.CHECKED):
+                raise RuntimeError(f"a chunk ended {state}")
         self.deployment.ledger.chunks.cancel_open(run_id)
         return statistics.median(took)
+
+    def _delete_days(self, connection: sa.Connection) -> None:
+        """Let the target have none of the days, and no dead rows of them."""
+        target = sql.Identifier(TARGET_SCHEMA, self.table.target_name)
+        delete = sql.SQL("DELETE FROM {} WHERE {c} >= {first} AND {c} < {end}").format(
+            target,
+            c=sql.Identifier(DAY_COLUMN),
+            first=sql.Literal(self.days.first),
+            end=sql.Literal(self.days.end),
+        )
+        driver: Any = connection.connection.driver_connection
+        driver.execute(delete.as_string(None))
+        driver.commit()
+        driver.autocommit = True
+        driver.execute(sql.SQL("VACUUM {}").format(target).as_string(None))
+        driver.autocommit = False
+
+    def _prove(self, connection: sa.Connection) -> None:
+        self.deployment.warehouse.digest(
+            connection, self.rows.on(Side.WAREHOUSE), cheapest_kind(self.table)
+        )
+        connection.commit()
 
     def _batches(self) -> list[pa.RecordBatch]:
         with self.deployment.source.open_snapshot() as snapshot:
@@ -198,12 +251,17 @@ class Steps:
             digest = snapshot.digest(self.rows, cheapest_kind(self.table))
             name = ExtractName(table=self.table.name, day=self.days.first, run_id="benchmark")
             order = ExtractOrder(
-                name=name, spec=self.table, kind=ExtractKind.DAY, attempt=1, digest=digest
+                name=name,
+                spec=self.table,
+                kind=ExtractKind.DAY,
+                attempt=1,
+                started_at=datetime.now(UTC),
+                digest=digest,
             )
             self.deployment.archive.write(order, snapshot.read(self.rows))
 
     @contextmanager
-    def _staged(self) -> Iterator[object]:
+    def _staged(self) -> Iterator[sa.Connection]:
         warehouse = self.deployment.warehouse
         with warehouse.sql.connect() as connection:
             warehouse.drop_staging(connection, _STAGING)
@@ -218,14 +276,15 @@ class Steps:
                 warehouse.drop_staging(connection, _STAGING)
                 connection.commit()
 
-    def _merge(self, connection: object) -> None:
+    def _merge(self, connection: sa.Connection) -> None:
         warehouse = self.deployment.warehouse
-        warehouse.surplus_keys(connection, self.chunk)
-        connection.commit()
-        warehouse.share_moves(connection, self.table)
-        warehouse.merge(connection, self.chunk, may_move=False)
-        warehouse.digest(connection, self.rows.on(Side.WAREHOUSE), cheapest_kind(self.table))
-        connection.commit()
+        if not warehouse.holds_exactly(connection, self.chunk):
+            warehouse.surplus_keys(connection, self.chunk)
+            warehouse.replaced_keys(connection, self.chunk)
+            connection.commit()
+            warehouse.share_moves(connection, self.table)
+            warehouse.merge(connection, self.chunk, may_move=False)
+        self._prove(connection)
 
 
 def _timed(step: Callable[[], object]) -> float:

@@ -21,7 +21,7 @@ from replica_worker.errors import DatabaseUnreachableError
 from replica_worker.model.specs import TableSpec
 from replica_worker.pulse import give_sign
 
-_FEWEST_ROWS, _MOST_ROWS = 16, 16_384
+_FEWEST_ROWS, _MOST_ROWS = 16, 8192
 _MOST_LONG_ROWS = 1024
 _WIDTHS_OVERSTATE = 8  # a declared width is some eight times what its values take
 
