@@ -58,6 +58,8 @@ class Settings(BaseSettings):
     source_connections: Annotated[int, Field(ge=1, le=1000)] = 16  # of all workers together
     source_rows_per_second: Annotated[int, Field(ge=0, le=1 << 40)] = 0  # likewise; 0: no cap
     source_bytes_per_second: Annotated[int, Field(ge=0, le=1 << 40)] = 0
+    read_rows: Annotated[int, Field(ge=0, le=1 << 40)] = 1_000_000  # of one read; 0: any number
+    read_seconds: Seconds = 60  # that one read of a large chunk is meant to take
     max_dop: Annotated[int, Field(ge=0, le=64)] = 1  # of one read at the source (SQL Server)
     merge_style: Literal["merge", "upsert"] = "merge"  # SQL Server
     loader: Literal["bulk", "arrays"] = "bulk"  # SQL Server

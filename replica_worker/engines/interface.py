@@ -29,6 +29,7 @@ from replica_worker.model.days import DayRange
 from replica_worker.model.digests import KEY_BUCKETS, Digest, DigestKind
 from replica_worker.model.encoding import Encoding
 from replica_worker.model.findings import Finding
+from replica_worker.model.key_ranges import KeyRange
 from replica_worker.model.live import LiveTable
 from replica_worker.model.specs import TableSpec
 
@@ -65,6 +66,7 @@ class RowSelection:
     outside: DayRange | None = None  # only rows of a day before or after these
     dateless: bool = False  # of a daily table the rows of no day too; alone, only they
     changed_since: bytes | None = None  # only rows whose rowversion is above this
+    keys: KeyRange | None = None  # only rows whose first key column lies in this range
 
     @property
     def schema_name(self) -> str:
@@ -166,6 +168,13 @@ class Snapshot(Protocol):
         """How many selected rows each day has that has some; under None those of no day.
 
         One grouped query that needs no column but the day's.
+        """
+        ...
+
+    def key_bounds(self, selection: RowSelection, rows_apart: int) -> list[str]:
+        """Texts of the first key column, in the server's order, with so many rows between them.
+
+        Neighbours may be equal where many rows share a value. For the ends of a `KeyRange`.
         """
         ...
 

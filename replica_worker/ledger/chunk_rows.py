@@ -20,6 +20,7 @@ class Claim:
     attempt: int  # the fencing number
     failures: int  # attempts before this one that ended with an error or a worker's death
     outages: int = 0  # attempts before this one that ended because a database was away
+    rows_expected: int | None = None  # at the source when it was planned; None: not known
     use: SourceUse = field(default_factory=SourceUse, compare=False)  # so far, by this attempt
 
 
@@ -64,6 +65,7 @@ def claim_of(row: Any) -> Claim:
         attempt=row.attempt,
         failures=row.failures,
         outages=row.outages,
+        rows_expected=row.rows_expected,
     )
 
 

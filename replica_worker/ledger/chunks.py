@@ -21,6 +21,9 @@ from replica_worker.model.chunks import OPEN_STATES, Action, ChunkId, ChunkState
 from replica_worker.model.days import DayRange
 from replica_worker.model.digests import Verdict
 
+_TELLING_ROWS = 1000  # a chunk of fewer says little of the pace
+_TELLING_CHUNKS = 20  # the newest ones
+
 
 class Chunks:
     """Hands out, claims and finishes chunks."""
@@ -321,6 +324,30 @@ class Chunks:
         )
         with self._engine.connect() as connection:
             return {(row.table_name, row.day) for row in connection.execute(query)}
+
+    def read_pace(self, table: str) -> float | None:
+        """Rows a second at which the table's last loads read the source; None: too few are known.
+
+        Small chunks say little of it and are left out.
+        """
+        chunks = self._chunks
+        newest = (
+            sa.select(chunks.c.rows_extracted, chunks.c.extract_seconds)
+            .where(
+                chunks.c.table_name == table,
+                chunks.c.rows_extracted >= _TELLING_ROWS,
+                chunks.c.extract_seconds > 0,
+            )
+            .order_by(chunks.c.finished_at.desc())
+            .limit(_TELLING_CHUNKS)
+            .subquery()
+        )
+        query = sa.select(
+            sa.func.sum(newest.c.rows_extracted), sa.func.sum(newest.c.extract_seconds)
+        )
+        with self._engine.connect() as connection:
+            rows, seconds = connection.execute(query).one()
+        return float(rows) / float(seconds) if rows else None
 
     def live_attempts(self) -> list[Claim]:
         """The claims under a living lease."""

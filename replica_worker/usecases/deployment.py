@@ -15,6 +15,7 @@ from replica_worker.model.caps import SourceCaps
 from replica_worker.model.counts import DeleteGuard
 from replica_worker.model.days import business_day
 from replica_worker.model.hours import Hours
+from replica_worker.model.key_ranges import SplitRules
 from replica_worker.model.specs import ReplicaSpec
 from replica_worker.usecases.allowance import Allowance
 
@@ -41,6 +42,7 @@ class Policy:
     recheck_nights: int = 90  # within which every loaded day is compared again
     most_history_checks: int = 400  # of one table that one night adds; the rest comes the next
     count_seconds: float = 60  # for counting the rows of all tables of a backfill; 0: not counted
+    split: SplitRules = field(default_factory=SplitRules)  # of a chunk's reads
     breaker: BreakerRules = field(default_factory=BreakerRules)
     delete_guard: DeleteGuard = field(default_factory=DeleteGuard)
 

@@ -16,6 +16,7 @@ from replica_worker.model.digests import cheapest_kind
 from replica_worker.usecases.chunk_work import ChunkWork, ExtractRequest, Replicated
 from replica_worker.usecases.deployment import Deployment
 from replica_worker.usecases.merge import require_all
+from replica_worker.usecases.split_reads import digest_parts, read_parts, split_rows
 
 
 def extract_rows(
@@ -24,9 +25,13 @@ def extract_rows(
     """Write the requested rows to the archive, with the digest that the same snapshot gives."""
     started_at = read_now(work.connection)
     work.connection.commit()
-    digest = None
+    parts, digest = [request.rows], None
     if request.is_complete:
-        digest = snapshot.digest(request.rows, request.digest_kind or cheapest_kind(work.spec))
+        kind = request.digest_kind or cheapest_kind(work.spec)
+        parts = split_rows(deployment, snapshot, request.rows, work.claim.rows_expected)
+        digest = digest_parts(snapshot, parts, kind)
+        if len(parts) == 1:  # what nobody expected may still be too much for one statement
+            parts = split_rows(deployment, snapshot, request.rows, digest.rows)
     name = ExtractName(
         table=work.spec.name,
         day=work.claim.chunk.day,
@@ -41,7 +46,7 @@ def extract_rows(
         started_at=started_at,
         digest=digest,
     )
-    manifest = deployment.archive.write(order, snapshot.read(request.rows))
+    manifest = deployment.archive.write(order, read_parts(snapshot, parts))
     if digest and digest.rows != manifest.rows:
         deployment.archive.set_aside(name)
         raise MergeError(

@@ -99,6 +99,13 @@ class MeteredSnapshot:
         self._count(0, _COUNT_BYTES * len(counts))
         return counts
 
+    def key_bounds(self, selection: RowSelection, rows_apart: int) -> list[str]:
+        """As the snapshot does."""
+        with self._asking():
+            bounds = self._snapshot.key_bounds(selection, rows_apart)
+        self._count(0, sum(map(len, bounds)))
+        return bounds
+
     def safe_rowversion(self) -> bytes | None:
         """As the snapshot does."""
         with self._asking():

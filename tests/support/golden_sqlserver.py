@@ -7,10 +7,20 @@ from textwrap import dedent
 from zoneinfo import ZoneInfo
 
 from replica_worker.engines.interface import RowSelection, Side, StagedChunk
-from replica_worker.engines.sqlserver import dates, ddl, digests, locks, merges, staged, statements
+from replica_worker.engines.sqlserver import (
+    dates,
+    ddl,
+    digests,
+    locks,
+    measures,
+    merges,
+    staged,
+    statements,
+)
 from replica_worker.engines.sqlserver.fragments import Fragment
 from replica_worker.model.days import DayRange
 from replica_worker.model.digests import DigestKind
+from replica_worker.model.key_ranges import KeyRange
 from replica_worker.model.specs import TableSpec, parse_specs
 from support.replica import DAY
 from support.specs import column, columns, daily, spec_text
@@ -131,8 +141,9 @@ def _ddl() -> dict[str, Fragment]:
 
 
 def _reads() -> dict[str, Fragment]:
-    def select(table: TableSpec, *, long: bool = False) -> Fragment:
-        return statements.select_rows(_rows(table), ZONE, long=long, max_dop=1)
+    def select(table: TableSpec, *, long: bool = False, keys: KeyRange | None = None) -> Fragment:
+        rows = replace(_rows(table), keys=keys)
+        return statements.select_rows(rows, ZONE, long=long, max_dop=1)
 
     dateless = replace(_rows(_SALES_TABLE), days=None, dateless=True)
     changed = replace(_rows(_SALES_TABLE), days=None).above(b"\0\0\0\0\0\0\0\7")
@@ -153,9 +164,15 @@ def _reads() -> dict[str, Fragment]:
             _rows(_LINES_TABLE), '[{"k0": "gpo10", "k1": "7", "k2": "1"}]', ZONE
         ),
         "changed_days sales": statements.changed_days(changed, ZONE),
-        "count_days sales": statements.count_days(_rows(_SALES_TABLE), ZONE, max_dop=1),
-        "count_days lines": statements.count_days(_rows(_LINES_TABLE), ZONE, max_dop=1),
-        "count_days items": statements.count_days(_rows(_TABLES["items"]), ZONE, max_dop=0),
+        "count_days sales": measures.count_days(_rows(_SALES_TABLE), ZONE, max_dop=1),
+        "count_days lines": measures.count_days(_rows(_LINES_TABLE), ZONE, max_dop=1),
+        "count_days items": measures.count_days(_rows(_TABLES["items"]), ZONE, max_dop=0),
+        "key_bounds sales": measures.key_bounds(_rows(_SALES_TABLE), 1000, ZONE, max_dop=1),
+        "key_bounds shifts": measures.key_bounds(_rows(_TABLES["shifts"]), 1000, ZONE, max_dop=0),
+        "select_rows sales, key range": select(_SALES_TABLE, keys=KeyRange(first="a", end="it's")),
+        "select_rows shifts, last key range": select(
+            _TABLES["shifts"], keys=KeyRange(first="7", end=None)
+        ),
         "safe_rowversion": statements.SAFE_ROWVERSION,
         "count_unparsable sales": dates.count_unparsable(_rows(_SALES_TABLE, Side.WAREHOUSE), ZONE),
     }

@@ -24,7 +24,7 @@ from replica_worker.engines.interface import (
     RowSelection,
     Side,
 )
-from replica_worker.engines.postgresql import descriptions, digests, statements
+from replica_worker.engines.postgresql import descriptions, digests, measures, statements
 from replica_worker.engines.postgresql.arrays import to_spec_batch
 from replica_worker.engines.postgresql.catalogue import require_columns
 from replica_worker.engines.postgresql.connect import open_adbc
@@ -117,9 +117,15 @@ class PostgresSnapshot:
 
     def count_days(self, selection: RowSelection) -> dict[date | None, int]:
         """How many selected rows each day has that has some; under None those of no day."""
-        statement = statements.count_days(selection, self._options.zone)
+        statement = measures.count_days(selection, self._options.zone)
         rows = self._fetch(statement, f"count the rows of table {selection.table_name}")
         return {row["g"]: row["rows"] for row in rows}
+
+    def key_bounds(self, selection: RowSelection, rows_apart: int) -> list[str]:
+        """Texts of the first key column, in the server's order, with so many rows between them."""
+        statement = measures.key_bounds(selection, rows_apart, self._options.zone)
+        rows = self._fetch(statement, f"choose key ranges of table {selection.table_name}")
+        return [row["bound"] for row in rows]
 
     def safe_rowversion(self) -> bytes | None:
         """None: here a rowversion is a column that the source fills by a rule of its own."""

@@ -8,7 +8,7 @@ Texts are exact under the session settings in `connect.py`. Digests are in `dige
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -83,11 +83,25 @@ def rows_of(selection: RowSelection, zone: ZoneInfo) -> sql.Composable:
                 column_of("t", selection.table.rowversion), sql.Literal(selection.changed_since)
             )
         )
+    conditions.extend(_key_conditions(selection))
     return sql.SQL("FROM {source} t{parent}\n WHERE {conditions}").format(
         source=sql.Identifier(selection.schema_name, selection.table_name),
         parent=join_parent(selection, outer=selection.dateless or not ways),
         conditions=_and.join(conditions) if conditions else _true,
     )
+
+
+def _key_conditions(selection: RowSelection) -> Iterator[sql.Composable]:
+    if selection.keys is None:
+        return
+    column = selection.table.key_columns[0]
+    for sign, bound in ((">=", selection.keys.first), ("<", selection.keys.end)):
+        if bound is not None:
+            yield sql.SQL("{} {} {}").format(
+                column_of("t", column.name),
+                sql.SQL(sign),
+                _key_from_text(column, sql.Literal(bound)),
+            )
 
 
 def _ways_in(selection: RowSelection, zone: ZoneInfo) -> list[sql.Composable]:
@@ -278,19 +292,6 @@ def changed_days(selection: RowSelection, zone: ZoneInfo) -> sql.Composable:
         version=column_of("t", selection.table.rowversion or ""),
         rows=rows_of(selection, zone),
     )
-
-
-def count_days(selection: RowSelection, zone: ZoneInfo) -> sql.Composable:
-    """Row count of each day."""
-    return sql.SQL(
-        """
-        SELECT g,
-               count(*) AS rows
-          FROM (SELECT {day} AS g
-                  {rows}) AS counted
-         GROUP BY g
-        """
-    ).format(day=day_value(selection.table, zone), rows=rows_of(selection, zone))
 
 
 # ---------------------------------------------------------------- staging

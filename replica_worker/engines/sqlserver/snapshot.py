@@ -24,7 +24,7 @@ from replica_worker.engines.interface import (
     RowSelection,
     Side,
 )
-from replica_worker.engines.sqlserver import descriptions, digests, reads, statements
+from replica_worker.engines.sqlserver import descriptions, digests, measures, reads, statements
 from replica_worker.engines.sqlserver.arrays import to_spec_batch
 from replica_worker.engines.sqlserver.catalogue import require_columns
 from replica_worker.engines.sqlserver.connect import close_quietly, open_arrow
@@ -130,11 +130,19 @@ class SqlServerSnapshot:
 
     def count_days(self, selection: RowSelection) -> dict[date | None, int]:
         """How many selected rows each day has that has some; under None those of no day."""
-        statement = statements.count_days(
+        statement = measures.count_days(
             selection, self._options.zone, max_dop=self._options.max_dop
         )
         operation = f"count the rows of table {selection.table_name}"
         return {day: int(rows) for day, rows in reads.fetch(self._connection, statement, operation)}
+
+    def key_bounds(self, selection: RowSelection, rows_apart: int) -> list[str]:
+        """Texts of the first key column, in the server's order, with so many rows between them."""
+        statement = measures.key_bounds(
+            selection, rows_apart, self._options.zone, max_dop=self._options.max_dop
+        )
+        operation = f"choose key ranges of table {selection.table_name}"
+        return [str(bound) for (bound,) in reads.fetch(self._connection, statement, operation)]
 
     def safe_rowversion(self) -> bytes | None:
         """One below the lowest that an open transaction of this database may have given.

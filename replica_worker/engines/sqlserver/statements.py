@@ -6,7 +6,7 @@ hint that reads dirty rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -65,6 +65,7 @@ def rows_of(selection: RowSelection, zone: ZoneInfo, *, also: Iterable[Fragment]
                 watermark=value(selection.changed_since, "binary(8)"),
             )
         )
+    conditions.extend(_key_conditions(selection))
     conditions.extend(also)
     return compose(
         "FROM {source} AS t{parent}\n WHERE {conditions}",
@@ -72,6 +73,20 @@ def rows_of(selection: RowSelection, zone: ZoneInfo, *, also: Iterable[Fragment]
         parent=join_parent(selection, outer=selection.dateless or not ways),
         conditions=join("\n   AND ", conditions) if conditions else Fragment("1 = 1"),
     )
+
+
+def _key_conditions(selection: RowSelection) -> Iterator[Fragment]:
+    if selection.keys is None:
+        return
+    column = selection.table.key_columns[0]
+    for sign, bound in ((">=", selection.keys.first), ("<", selection.keys.end)):
+        if bound is not None:
+            yield compose(
+                "{c} {sign} {bound}",
+                c=column_of("t", column.name),
+                sign=sign,
+                bound=value(bound, key_type(column)),
+            )
 
 
 def _ways_in(selection: RowSelection, zone: ZoneInfo) -> list[Fragment]:
@@ -290,22 +305,6 @@ def changed_days(selection: RowSelection, zone: ZoneInfo) -> Fragment:
         day=day_value(selection, zone),
         version=column_of("t", selection.table.rowversion or ""),
         rows=rows_of(selection, zone),
-    )
-
-
-def count_days(selection: RowSelection, zone: ZoneInfo, *, max_dop: int) -> Fragment:
-    """Row count of each day."""
-    return compose(
-        """
-        SELECT g,
-               COUNT_BIG(*) AS [rows]
-          FROM (SELECT {day} AS g
-                  {rows}) AS counted
-         GROUP BY g{option}
-        """,
-        day=day_value(selection, zone),
-        rows=rows_of(selection, zone),
-        option=option(max_dop),
     )
 
 

@@ -172,6 +172,64 @@ WHERE 1 = 1) AS counted
         GROUP BY g
 GO
 
+-- key_bounds sales
+SELECT CAST(k AS nvarchar(max)) AS bound
+          FROM (SELECT t.[SHOP] AS k,
+                       ROW_NUMBER() OVER (ORDER BY t.[SHOP]) - 1 AS place
+                  FROM [COM_5013].[SALES] AS t
+ WHERE (t.[DAY] >= CAST(? AS date) AND t.[DAY] < CAST(? AS date))) AS numbered
+         WHERE place > 0 AND place % 1000 = 0
+         ORDER BY place
+OPTION (MAXDOP 1)
+-- values: '2026-03-14', '2026-03-15'
+GO
+
+-- key_bounds shifts
+SELECT CONVERT(varchar(50), k) AS bound
+         FROM (SELECT t.[ID] AS k,
+                      ROW_NUMBER() OVER (ORDER BY t.[ID]) - 1 AS place
+                 FROM [COM_5013].[SHIFTS] AS t
+WHERE (t.[BEGUN] >= CAST(? AS datetimeoffset(3)) AND t.[BEGUN] < CAST(? AS datetimeoffset(3)))) AS numbered
+        WHERE place > 0 AND place % 1000 = 0
+        ORDER BY place
+-- values: '2026-03-14T00:00:00+08:00', '2026-03-15T00:00:00+08:00'
+GO
+
+-- select_rows sales, key range
+SELECT t.[SHOP] AS [SHOP],
+       t.[NO] AS [NO],
+       t.[DAY] AS [DAY],
+       t.[AMOUNT] AS [AMOUNT],
+       CAST(t.[PAID] AS decimal(19,4)) AS [PAID],
+       t.[RATE] AS [RATE],
+       CAST(t.[MADE_AT] AS datetime2(3)) AS [MADE_AT],
+       CONVERT(varchar(34), CAST(t.[SENT_AT] AS datetimeoffset(7)), 121) AS [SENT_AT],
+       LOWER(CONVERT(char(36), t.[CUSTOMER])) AS [CUSTOMER],
+       t.[NAME] AS [NAME],
+       CAST(t.[NOTE] AS varchar(8000)) AS [NOTE],
+       CAST(t.[PHOTO] AS varbinary(8000)) AS [PHOTO],
+       CAST(t.[RV] AS varbinary(8)) AS [RV],
+       t.[odd]]'name] AS [odd]]'name]
+  FROM [COM_5013].[SALES] AS t
+ WHERE (t.[DAY] >= CAST(? AS date) AND t.[DAY] < CAST(? AS date))
+   AND t.[SHOP] >= CAST(? AS varchar(20))
+   AND t.[SHOP] < CAST(? AS varchar(20))
+   AND (COALESCE(DATALENGTH(t.[NOTE]), 0) <= 8000 AND COALESCE(DATALENGTH(t.[PHOTO]), 0) <= 8000)
+OPTION (MAXDOP 1)
+-- values: '2026-03-14', '2026-03-15', 'a', "it's"
+GO
+
+-- select_rows shifts, last key range
+SELECT t.[ID] AS [ID],
+       CONVERT(varchar(34), CAST(t.[BEGUN] AS datetimeoffset(7)), 121) AS [BEGUN],
+       t.[BY] AS [BY]
+  FROM [COM_5013].[SHIFTS] AS t
+ WHERE (t.[BEGUN] >= CAST(? AS datetimeoffset(3)) AND t.[BEGUN] < CAST(? AS datetimeoffset(3)))
+   AND t.[ID] >= CAST(? AS int)
+OPTION (MAXDOP 1)
+-- values: '2026-03-14T00:00:00+08:00', '2026-03-15T00:00:00+08:00', '7'
+GO
+
 -- safe_rowversion
 SELECT CAST(CAST(MIN_ACTIVE_ROWVERSION() AS bigint) - 1 AS binary(8))
 GO
