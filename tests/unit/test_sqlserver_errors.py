@@ -125,6 +125,7 @@ def test_number_of_the_bulk_copy_client_decides(number, sqlstate, message, expec
         ("Invalid authorization specification", "La connexion a échoué", REFUSED),
         ("Numeric value out of range", "integer out of range", VALUE),
         ("General error", "an own message", REFUSED),
+        ("General error", "the database system is in recovery mode", UNREACHABLE),
         ("An error occurred with SQLSTATE code: 08S02", "reset", UNREACHABLE),
         ("Client unable to establish connection",
          "SSL Provider: [error:0A000086:SSL routines::certificate verify failed:self-signed]",
@@ -136,6 +137,23 @@ def test_number_of_the_bulk_copy_client_decides(number, sqlstate, message, expec
 def test_phrases_stand_for_sqlstates(phrase: str, text: str, expected: Verdict) -> None:
     error = mssql_python.OperationalError(driver_error=phrase, ddbc_error=f"{DRIVER}{text}")
     assert verdict(translate(error, operation="connect")) == expected
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        'The specified schema name "replica_stage" either does not exist or you do not have '
+        "permission to use it.",
+        'schema "db_replica_stage" does not exist',
+    ],
+)
+def test_missing_staging_schema_is_nothing_that_another_try_mends(words: str) -> None:
+    error = mssql_python.ProgrammingError(
+        driver_error="Syntax error or access violation", ddbc_error=f"{DRIVER}[SQL Server]{words}"
+    )
+    meant = translate(error, operation="stage a row")
+    assert verdict(meant) == REFUSED
+    assert "replica migrate" in meant.next_step
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,13 @@ ENDED_NUMBER = 51205
 ENDED = "replica_worker: the server had ended the transaction"
 """What `transactions` throws, at the server, in place of a statement."""
 
+NO_SCHEMA = Meaning(
+    kind=DatabaseError,
+    retryable=False,
+    next_step="Run `replica migrate`; a login that may not make schemas needs it made and granted",
+)
+"""Unlike a table that is not there, no sweep explains it: see `errors.meaning_of`."""
+
 NO_UTF8 = Meaning(
     kind=DatabaseError,
     retryable=False,
@@ -128,7 +135,7 @@ _ERRORS = (
     (448, NO_UTF8, r"Invalid collation"),
     (448, NO_UTF8, r"collation .* does not exist"),
     (1088, TARGET, r"Cannot find the object"),
-    (2760, TARGET, r"The specified schema name"),
+    (2760, NO_SCHEMA, r"The specified schema name"),
     # Keys and values.
     (2601, KEY, r"Cannot insert duplicate key row in object"),
     (2627, KEY, r"Violation of .* constraint .*\. Cannot insert duplicate key"),
@@ -157,6 +164,8 @@ _ERRORS = (
     (208, TARGET, r"relation .* does not exist"),
     (207, TARGET, r"column .* does not exist"),
     (229, LOGIN, r"permission denied for"),
+    (2760, NO_SCHEMA, r"schema .* does not exist"),
+    (0, UNREACHABLE, r"the database system is (?:starting up|in recovery|shutting down|not yet)"),
     (0, UNREACHABLE, r"Login timeout expired"),
     (0, SLOW, r"Query timeout expired"),
 )
