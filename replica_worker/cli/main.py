@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import click
 
 from replica_worker import __version__
+from replica_worker.cli.audit import audit
 from replica_worker.cli.certify import certify
 from replica_worker.cli.doctor import doctor
 from replica_worker.cli.look import history, status, verify
@@ -81,6 +82,7 @@ for command in (
     history,
     verify,
     certify,
+    audit,
     doctor,
     schema,
 ):

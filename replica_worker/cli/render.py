@@ -71,6 +71,17 @@ def print_result(run: Run, chunks: Sequence[ChunkRow], audit: Sequence[AuditRow]
             )
 
 
+def print_unbalanced(days: Sequence[date]) -> None:
+    """Say on which days a run found books that do not balance; its work is done all the same."""
+    if days:
+        which = f"{days[0]}" if len(days) == 1 else f"{len(days)} days, {days[0]} to {days[-1]}"
+        console.print(
+            f"books do not balance on {which}: `replica audit --start {days[0]} --end {days[-1]}`",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
 def status_view(run: Run, chunks: Sequence[ChunkRow]) -> RenderableType:
     """A run's head line, a row a table, and its first errors."""
     style = _STATUS_STYLE[run.status]

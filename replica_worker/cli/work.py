@@ -18,7 +18,7 @@ from replica_worker.cli.options import (
     work_options,
 )
 from replica_worker.cli.progress import follow_run, follow_work
-from replica_worker.cli.render import print_plan, print_result
+from replica_worker.cli.render import print_plan, print_result, print_unbalanced
 from replica_worker.cli.session import (
     Session,
     open_session,
@@ -220,5 +220,6 @@ def _report(session: Session, run: Run) -> int:
     deployment = session.deployment
     audit = deployment.ledger.audit.of_run(run.run_id)
     print_result(run, deployment.ledger.chunks.of_run(run.run_id), audit)
+    print_unbalanced(deployment.ledger.business.unbalanced_days(run.run_id))
     differs = any(row.verdict is Verdict.DIFFERS for row in audit)
     return 0 if run.status is RunStatus.SUCCEEDED and not differs else 1

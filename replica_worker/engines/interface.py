@@ -24,6 +24,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import sqlalchemy as sa
 
+from replica_worker.engines.books import Books
 from replica_worker.model.counts import MergeCounts
 from replica_worker.model.days import DayRange
 from replica_worker.model.digests import KEY_BUCKETS, Digest, DigestKind
@@ -239,6 +240,7 @@ class Warehouse(Protocol):
     """
 
     sql: sa.Engine
+    books: Books[Any]  # compares the target tables with each other
 
     def create_staging(self, connection: sa.Connection, table: TableSpec, staging: str) -> None:
         """Make an empty staging table for one attempt."""

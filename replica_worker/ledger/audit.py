@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from replica_worker.ledger.business import CHECK_NAMES
 from replica_worker.ledger.clock import utc_now
 from replica_worker.model.chunks import ChunkId
 from replica_worker.model.counts import MergeCounts
@@ -141,11 +142,11 @@ class Audit:
         return [(run, table, day) for run, table, day in rows if (table, day) in wanted]
 
     def of_run(self, run_id: str) -> list[AuditRow]:
-        """The audit rows of a run, by table and day."""
+        """The audit rows of a run's loads and checks, by table and day."""
         audit = self._audit
         query = (
             sa.select(audit)
-            .where(audit.c.run_id == run_id)
+            .where(audit.c.run_id == run_id, audit.c.check_name.not_like(f"{CHECK_NAMES}%"))
             .order_by(audit.c.table_name, audit.c.day, audit.c.check_name)
         )
         with self._engine.connect() as connection:

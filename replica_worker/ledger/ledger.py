@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from replica_worker.ledger.audit import Audit
+from replica_worker.ledger.business import BusinessAudit
 from replica_worker.ledger.chunks import Chunks
 from replica_worker.ledger.endpoints import Endpoints
 from replica_worker.ledger.history import History
@@ -23,4 +24,5 @@ class Ledger:
         self.audit = Audit(engine, self.metadata)
         self.history = History(engine, self.metadata)
         self.shares = Shares(engine, self.metadata)
+        self.business = BusinessAudit(engine, self.metadata)
         self.endpoints = Endpoints(engine, self.metadata)

@@ -17,6 +17,7 @@ _NAME = sa.Unicode(128)
 _RUN_ID = sa.String(64)
 _STATE = sa.String(16)
 _ROWS = sa.BigInteger
+_AMOUNT = sa.Numeric(38, 6)
 _VERSION = sa.LargeBinary(8).with_variant(mssql.BINARY(8), "mssql")
 
 
@@ -25,6 +26,7 @@ SIZES_MIGRATION = "160_add_expected_rows.sql"
 
 USE_MIGRATION = "170_add_source_use.sql"
 CAPS_MIGRATION = "180_add_source_shares.sql"
+BUSINESS_MIGRATION = "190_add_business_checks.sql"
 
 
 def _source_use() -> list[sa.Column[Any]]:
@@ -32,6 +34,17 @@ def _source_use() -> list[sa.Column[Any]]:
     return [
         *map(_rows, ("source_connections", "source_statements", "source_rows", "source_bytes")),
         sa.Column("source_seconds", sa.Float, nullable=False, server_default=sa.text("0")),
+    ]
+
+
+def _balance() -> list[sa.Column[Any]]:
+    """How headers stand with one table's lines, see `model.books`; NULL: not looked at."""
+    return [
+        sa.Column("headers", _ROWS),
+        sa.Column("headers_without", _ROWS),
+        sa.Column("headers_unbalanced", _ROWS),
+        sa.Column("amount_expected", _AMOUNT),
+        sa.Column("amount_found", _AMOUNT),
     ]
 
 
@@ -52,11 +65,12 @@ def _columns_added_by(migration: str) -> dict[str, list[sa.Column[Any]]]:
                 sa.Column("bytes_taken_until", _INSTANT),
             ]
         },
+        BUSINESS_MIGRATION: {"dimension_refresh_audit": _balance()},
     }
     return added[migration]
 
 
-LATER_MIGRATIONS = (SIZES_MIGRATION, USE_MIGRATION, CAPS_MIGRATION)
+LATER_MIGRATIONS = (SIZES_MIGRATION, USE_MIGRATION, CAPS_MIGRATION, BUSINESS_MIGRATION)
 """The migrations that add columns, in their order."""
 
 
@@ -87,6 +101,7 @@ def metadata_as_made(schema: str) -> sa.MetaData:
     _define_endpoints(metadata)
     _define_migrations(metadata)
     _define_watermarks(metadata)
+    _define_imbalances(metadata)
     return metadata
 
 
@@ -226,6 +241,29 @@ def _define_watermarks(metadata: sa.MetaData) -> None:
         sa.Column("scanned_to", _VERSION),  # what a reading under way reached
         sa.Column("scanned_by", _RUN_ID, nullable=False),  # the run that made or makes it
         sa.Column("proven_at", _INSTANT),  # when the watermark last rose
+    )
+
+
+IMBALANCES = "replica_imbalance"
+
+MADE_LATER = {WATERMARKS: "150_create_replica_watermark.sql", IMBALANCES: BUSINESS_MIGRATION}
+"""By table, the migration that makes it; all others are made by the first one."""
+
+
+def _define_imbalances(metadata: sa.MetaData) -> None:
+    sa.Table(
+        IMBALANCES,
+        metadata,
+        sa.Column("check_name", sa.String(32), primary_key=True),
+        sa.Column("table_name", _NAME, primary_key=True),
+        sa.Column("day", sa.Date, primary_key=True),
+        sa.Column("location", sa.Unicode(255), primary_key=True),  # empty: none is known
+        sa.Column("null_keys", _ROWS),  # NULL here and below: not looked at
+        sa.Column("duplicate_keys", _ROWS),
+        sa.Column("orphans", _ROWS),
+        *_balance(),
+        sa.Column("run_id", _RUN_ID, nullable=False),  # the run that found it last
+        sa.Column("checked_at", _INSTANT, nullable=False),
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, StrictInt, StrictStr, StringConstraints
 
 from replica_worker.model.reading import DateFormat
 
@@ -16,6 +16,9 @@ _LONGEST_IDENTIFIER = 128  # SQL Server's sysname
 Identifier = Annotated[
     str, StringConstraints(min_length=1, max_length=_LONGEST_IDENTIFIER, pattern=r"^[^\x00-\x1f]+$")
 ]
+
+CheckName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,20}$")]
+"""It stands behind a word of ours in the audit's check_name."""
 
 
 class _Document(BaseModel):
@@ -62,6 +65,31 @@ class TableDocument(_Document):
     indexes: list[IndexDocument] = []
 
 
+class BookDocument(_Document):
+    """A table of a business check."""
+
+    table: Identifier
+    number: Identifier
+    location: Identifier | None = None
+    left_out: dict[Identifier, list[StrictInt | StrictStr]] = {}
+
+
+class LinesDocument(BookDocument):
+    """A table of lines of a business check."""
+
+    amount: list[Identifier]
+    equals: list[Identifier]
+    late_days: int = 0
+
+
+class BusinessCheckDocument(_Document):
+    """Tables whose books must balance."""
+
+    name: CheckName
+    header: BookDocument
+    lines: list[LinesDocument]
+
+
 class SpecDocument(_Document):
     """The whole file."""
 
@@ -69,3 +97,4 @@ class SpecDocument(_Document):
     source_schema: Identifier
     target_schema: Identifier
     tables: list[TableDocument]
+    business_checks: list[BusinessCheckDocument] = []

@@ -16,6 +16,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ValidationError
 
 from replica_worker.errors import SpecError, UsageError
+from replica_worker.model.business import BusinessCheck, build_business_check
 from replica_worker.model.reading import DateFormat, IndexSpec, check_date_formats, check_index
 from replica_worker.model.sensitive import is_named_sensitive
 from replica_worker.model.spec_document import ColumnDocument, SpecDocument, TableDocument
@@ -25,7 +26,13 @@ SQL_TYPE_FIELD = b"sql_type"
 """Key of the Arrow field metadata that carries a column's SQL type."""
 
 _OUR_OWN_TABLES = frozenset(
-    {"replica_run_history", "etl_progress", "dimension_refresh_audit", "replica_migration"}
+    {
+        "replica_run_history",
+        "etl_progress",
+        "dimension_refresh_audit",
+        "replica_imbalance",
+        "replica_migration",
+    }
 )
 _INCOMPARABLE = frozenset({"text", "ntext", "image", "xml"})
 
@@ -137,6 +144,7 @@ class ReplicaSpec:
     source_schema: str
     target_schema: str
     tables: tuple[TableSpec, ...]
+    business_checks: tuple[BusinessCheck, ...] = ()
 
     def table(self, name: str) -> TableSpec:
         """The spec of that table; UsageError names the nearest known one."""
@@ -216,10 +224,17 @@ def _build(document: SpecDocument) -> ReplicaSpec:
                 "give it another target_name"
             )
     documents = {table.name: table for table in document.tables}
+    tables = {table.name: _build_table(table, document, documents) for table in document.tables}
+    _refuse_doubles(
+        (check.name for check in document.business_checks), "business check", "the file"
+    )
     spec = ReplicaSpec(
         source_schema=document.source_schema,
         target_schema=document.target_schema,
-        tables=tuple(_build_table(table, document, documents) for table in document.tables),
+        tables=tuple(tables.values()),
+        business_checks=tuple(
+            build_business_check(check, tables) for check in document.business_checks
+        ),
     )
     _refuse_views_named_like_tables(spec)
     return spec

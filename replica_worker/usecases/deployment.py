@@ -43,6 +43,7 @@ class Policy:
     most_history_checks: int = 400  # of one table that one night adds; the rest comes the next
     count_seconds: float = 60  # for counting the rows of all tables of a backfill; 0: not counted
     split: SplitRules = field(default_factory=SplitRules)  # of a chunk's reads
+    books_seconds: float = 600  # for comparing the books of a run's days when it is closed
     breaker: BreakerRules = field(default_factory=BreakerRules)
     delete_guard: DeleteGuard = field(default_factory=DeleteGuard)
 

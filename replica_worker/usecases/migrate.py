@@ -23,6 +23,7 @@ from replica_worker.ledger.certified import VIEW_NAME, select_certified
 from replica_worker.ledger.clock import utc_now
 from replica_worker.ledger.tables import (
     LATER_MIGRATIONS,
+    MADE_LATER,
     WATERMARKS,
     added_columns,
     metadata_as_made,
@@ -35,7 +36,7 @@ METADATA_MIGRATION = "110_create_replica_metadata_tables.sql"
 INDEXES_MIGRATION = "120_create_covering_indexes.sql"
 VIEWS_MIGRATION = "130_create_date_views.sql"
 CERTIFIED_MIGRATION = "140_create_certified_view.sql"
-WATERMARKS_MIGRATION = "150_create_replica_watermark.sql"
+WATERMARKS_MIGRATION = MADE_LATER[WATERMARKS]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,9 +63,11 @@ def generated_migrations(deployment: Deployment) -> list[Migration]:
         Migration(name=INDEXES_MIGRATION, script=_joined(map(target.index_ddl, tables))),
         Migration(name=VIEWS_MIGRATION, script=_joined(map(target.view_ddl, tables))),
         Migration(name=CERTIFIED_MIGRATION, script=_certified_script(deployment)),
-        Migration(name=WATERMARKS_MIGRATION, script=_watermarks_script(deployment)),
+        Migration(
+            name=WATERMARKS_MIGRATION, script=_tables_script(deployment, WATERMARKS_MIGRATION)
+        ),
         *(
-            Migration(name=name, script=_columns_script(deployment, name))
+            Migration(name=name, script=_later_script(deployment, name))
             for name in LATER_MIGRATIONS
         ),
     ]
@@ -76,11 +79,12 @@ def _joined(scripts: Iterable[str]) -> str:
 
 def _metadata_script(deployment: Deployment) -> str:
     """The metadata tables that a warehouse has from the beginning."""
-    return _metadata_ddl(deployment, lambda name: name != WATERMARKS)
+    return _metadata_ddl(deployment, lambda name: name not in MADE_LATER)
 
 
-def _watermarks_script(deployment: Deployment) -> str:
-    return _metadata_ddl(deployment, lambda name: name == WATERMARKS)
+def _tables_script(deployment: Deployment, migration: str) -> str:
+    """The metadata tables that the migration makes."""
+    return _metadata_ddl(deployment, lambda name: MADE_LATER.get(name) == migration)
 
 
 def _metadata_ddl(deployment: Deployment, is_meant: Callable[[str], bool]) -> str:
@@ -92,10 +96,13 @@ def _metadata_ddl(deployment: Deployment, is_meant: Callable[[str], bool]) -> st
     return deployment.target.metadata_ddl(some, schema)
 
 
-def _columns_script(deployment: Deployment, migration: str) -> str:
-    """The columns that metadata tables are given later."""
+def _later_script(deployment: Deployment, migration: str) -> str:
+    """The columns that metadata tables are given later, and the tables that come with them."""
     schema = deployment.spec.target_schema
-    return deployment.target.add_columns_ddl(added_columns(schema, migration), schema)
+    columns = deployment.target.add_columns_ddl(added_columns(schema, migration), schema)
+    if migration not in MADE_LATER.values():
+        return columns
+    return "\n".join((columns, _tables_script(deployment, migration)))
 
 
 def _certified_script(deployment: Deployment) -> str:
@@ -138,8 +145,8 @@ def _own_metadata(deployment: Deployment) -> list[Migration]:
         Migration(name=f"{name}:{deployment.spec.target_schema}", script=script)
         for name, script in (
             (METADATA_MIGRATION, _metadata_script(deployment)),
-            (WATERMARKS_MIGRATION, _watermarks_script(deployment)),
-            *((name, _columns_script(deployment, name)) for name in LATER_MIGRATIONS),
+            (WATERMARKS_MIGRATION, _tables_script(deployment, WATERMARKS_MIGRATION)),
+            *((name, _later_script(deployment, name)) for name in LATER_MIGRATIONS),
         )
     ]
 

@@ -25,6 +25,7 @@ from replica_worker.model.plan import (
     plan_replay,
 )
 from replica_worker.model.specs import TableSpec
+from replica_worker.usecases.business_checks import record_books
 from replica_worker.usecases.chunk_work import staging_name, staging_prefix
 from replica_worker.usecases.deployment import Deployment
 from replica_worker.usecases.history_checks import add_history_checks, raise_watermarks
@@ -145,7 +146,7 @@ def retry_run(deployment: Deployment, run_id: str, *, allow_deletes: bool = Fals
 
 
 def finalize_run(deployment: Deployment, run_id: str, *, worker: str) -> Run | None:
-    """Check T-1 and history days if the run asks for it, then close the run.
+    """Check T-1 and history days if the run asks for it, compare the books, close the run.
 
     Returns the closed run; None if it is not ripe, is another's, or was closed before.
     """
@@ -164,6 +165,8 @@ def finalize_run(deployment: Deployment, run_id: str, *, worker: str) -> Run | N
         add_history_checks(deployment, run)
         _check_fixes_of(deployment, run_id, worker)
         raise_watermarks(deployment, run)
+        if not deployment.ledger.chunks.has_open(run_id, actions=list(Action)):
+            record_books(deployment, run)
         closed = runs.close(run_id, finalizer=finalizer)
     if closed is None:
         runs.release_finalize(run_id, finalizer=finalizer)

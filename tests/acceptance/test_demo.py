@@ -106,6 +106,24 @@ def test_history_works_on_what_the_demo_left(played: Played) -> None:
     expect_no_program(played.folder)
 
 
+def test_books_of_the_demo_balance(played: Played) -> None:
+    runs = run_replica("history", "--json", environment=played.environment, folder=played.folder)
+    backfill = json.loads(runs.out)[-1]
+    nightly = json.loads(runs.out)[0]
+    days = ("--start", backfill["first_day"], "--end", nightly["last_day"])
+
+    answer = run_replica(
+        "audit", *days, "--json", environment=played.environment, folder=played.folder
+    )
+
+    assert answer.code == 0, answer
+    told = json.loads(answer.out)
+    assert told["unbalanced"] == []
+    looked_at = {(page["table"], page["day"]) for page in told["days"] if page["headers"]}
+    assert len(looked_at) == 3 + 2, "the last day's payments may come a day later"
+    assert all("books do not balance" not in program.said() for program in played.programs)
+
+
 def test_no_password_is_said_or_written_but_in_the_record(played: Played) -> None:
     secrets = [PLANTED_MARK]
     for home in played.homes:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from replica_worker.engines.interface import RowSelection, Side, StagedChunk
 from replica_worker.engines.sqlserver import (
+    books,
     dates,
     ddl,
     digests,
@@ -70,7 +71,36 @@ _ITEMS = {
     "rowversion": "RV",
     "columns": columns(ID="int!", RV="rowversion!"),
 }
-_SPEC = parse_specs(spec_text(_SALES, _LINES, _SHIFTS, _ITEMS), origin="golden")
+_PAID = daily(
+    "PAID",
+    ["ID"],
+    "PAID_AT",
+    columns=columns(
+        ID="int!", PAID_AT="datetime", SHOP="nvarchar(30)", AMOUNT="money", VOID="tinyint"
+    ),
+)
+_CHECK = {
+    "name": "shops",
+    "header": {
+        "table": "SALES",
+        "number": "SHOP",
+        "location": "NAME",
+        "left_out": {"odd]'name": ["x", "y"]},
+    },
+    "lines": [
+        {"table": "LINES", "number": "SHOP", "amount": ["LINE"], "equals": ["AMOUNT", "PAID"]},
+        {
+            "table": "PAID",
+            "number": "SHOP",
+            "amount": ["AMOUNT"],
+            "equals": ["PAID"],
+            "left_out": {"VOID": [1]},
+        },
+    ],
+}
+_SPEC = parse_specs(
+    spec_text(_SALES, _LINES, _SHIFTS, _ITEMS, _PAID, business_checks=[_CHECK]), origin="golden"
+)
 _TABLES = {table.name.lower(): table for table in _SPEC.tables}
 _SALES_TABLE, _LINES_TABLE = _TABLES["sales"], _TABLES["lines"]
 
@@ -86,6 +116,7 @@ def statements_by_theme() -> dict[str, dict[str, Fragment]]:
         "merge": _by_table(merges.count_new, _merge_staged),
         "upsert": _by_table(_update_staged, merges.insert_staged),
         "proofs": _by_table(merges.count_unequal),
+        "books": _books(),
         "locks": _locks(),
         "catalogue": {"find_columns": statements.FIND_COLUMNS},
     }
@@ -226,6 +257,19 @@ def _surplus() -> dict[str, Fragment]:
     }
     made["delete_surplus items"] = merges.delete_surplus(_chunk(_TABLES["items"]), ZONE)
     return made
+
+
+def _books() -> dict[str, Fragment]:
+    made = books.SqlServerBookStatements(ZONE)
+    (check,) = _SPEC.business_checks
+    days = DayRange.one(DAY)
+    named = {"count_headers": made.count_headers(check, days)}
+    for lines in check.lines:
+        name = lines.table.name.lower()
+        named[f"compare_lines {name}"] = made.compare_lines(check, lines, days)
+        named[f"count_lines {name}"] = made.count_lines(check, lines, days)
+        named[f"header_days {name}"] = made.header_days(check, lines, days)
+    return named
 
 
 def _locks() -> dict[str, Fragment]:

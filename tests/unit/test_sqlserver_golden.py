@@ -95,6 +95,8 @@ def test_every_value_is_a_parameter_of_a_named_type() -> None:
 def test_texts_of_key_and_staging_meet_in_one_collation() -> None:
     """The staging table has the database's collation, key texts a binary one: error 468."""
     compared = re.compile(r"t\.\[SHOP\] = (CAST\(s\.\[c0\][^)]*\)|p\.\[SHOP\][^)\n]*)")
+    assert "COLLATE" in THEMES["books"]["compare_lines paid"].text
+    assert "COLLATE" not in THEMES["books"]["compare_lines lines"].text
     for theme in ("merge", "upsert", "surplus", "proofs"):
         for name, statement in THEMES[theme].items():
             found = compared.findall(statement.text)

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from pgpq import ArrowToPostgresBinaryEncoder
 from psycopg import sql
 
+from replica_worker.engines.books import Books
 from replica_worker.engines.interface import (
     ROW_HASHES,
     ConnectionOptions,
@@ -30,6 +31,7 @@ from replica_worker.engines.interface import (
 from replica_worker.engines.mismatches import rows_elsewhere
 from replica_worker.engines.postgresql import dates, digests, merges, statements
 from replica_worker.engines.postgresql.arrays import staging_schema
+from replica_worker.engines.postgresql.books import PostgresBookStatements
 from replica_worker.engines.postgresql.catalogue import require_columns
 from replica_worker.engines.postgresql.connect import cursor_of, is_broken, make_sqlalchemy_engine
 from replica_worker.engines.postgresql.errors import translate
@@ -51,6 +53,7 @@ class PostgresWarehouse:
     def __init__(self, options: ConnectionOptions) -> None:
         self._options = options
         self.sql = make_sqlalchemy_engine(options)
+        self.books = Books(PostgresBookStatements(options.zone), self._fetch)
 
     def create_staging(self, connection: sa.Connection, table: TableSpec, staging: str) -> None:
         """Make an empty staging table for one attempt."""

@@ -139,12 +139,15 @@ def _schema(name: str) -> str:
 
 
 def _column_line(table: TableSpec, column: ColumnSpec) -> str:
-    """Texts that name a row or its parent compare by code point: they may differ by case alone."""
-    of_parent = [child for child, _ in table.day_from.on] if table.day_from else []
-    is_exact = column.type.is_text and column.name in (*table.key, *of_parent)
-    collation = f" COLLATE {EXACT_COLLATION}" if is_exact else ""
+    collation = f" COLLATE {EXACT_COLLATION}" if is_exact_text(table, column) else ""
     null = "NULL" if column.nullable else "NOT NULL"
     return f"{quote(column.name)} {strategy_for(column.type).stored_as}{collation} {null}"
+
+
+def is_exact_text(table: TableSpec, column: ColumnSpec) -> bool:
+    """Texts that name a row or its parent compare by code point: they may differ by case alone."""
+    of_parent = [child for child, _ in table.day_from.on] if table.day_from else []
+    return column.type.is_text and column.name in (*table.key, *of_parent)
 
 
 def _indexed(table: TableSpec) -> list[tuple[str, ...]]:

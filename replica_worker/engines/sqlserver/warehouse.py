@@ -16,6 +16,7 @@ from datetime import date
 import pyarrow as pa
 import sqlalchemy as sa
 
+from replica_worker.engines.books import Books
 from replica_worker.engines.interface import (
     ROW_HASHES,
     ConnectionOptions,
@@ -26,6 +27,7 @@ from replica_worker.engines.interface import (
 )
 from replica_worker.engines.mismatches import rows_elsewhere
 from replica_worker.engines.sqlserver import dates, digests, merges, staged, statements
+from replica_worker.engines.sqlserver.books import SqlServerBookStatements
 from replica_worker.engines.sqlserver.catalogue import require_columns
 from replica_worker.engines.sqlserver.connect import make_sqlalchemy_engine
 from replica_worker.engines.sqlserver.found_column import FoundColumn
@@ -59,6 +61,7 @@ class SqlServerWarehouse:
         self._options = options
         self._terms = digests.Terms(zone=options.zone, encoding=options.digest_encoding)
         self.sql = guard_transactions(make_sqlalchemy_engine(options))
+        self.books = Books(SqlServerBookStatements(options.zone), fetch_rows)
         self._load = make_loader(options)
 
     def create_staging(self, connection: sa.Connection, table: TableSpec, staging: str) -> None:

@@ -94,6 +94,29 @@ IF NOT EXISTS (
 CREATE INDEX [ix_RV] ON [dbo].[ITEMS] ([RV]);
 GO
 
+-- table_ddl paid
+IF SCHEMA_ID(N'dbo') IS NULL
+    EXEC (N'CREATE SCHEMA [dbo]');
+GO
+IF OBJECT_ID(N'[dbo].[PAID]', N'U') IS NULL
+CREATE TABLE [dbo].[PAID] (
+    [ID] int NOT NULL,
+    [PAID_AT] datetime NULL,
+    [SHOP] nvarchar(30) NULL,
+    [AMOUNT] money NULL,
+    [VOID] tinyint NULL,
+    CONSTRAINT [pk_PAID] PRIMARY KEY ([ID])
+);
+GO
+IF NOT EXISTS (
+    SELECT 1 FROM sys.index_columns
+     WHERE object_id = OBJECT_ID(N'[dbo].[PAID]')
+       AND (key_ordinal = 1 AND COL_NAME(object_id, column_id) = N'PAID_AT')
+     GROUP BY index_id
+    HAVING COUNT(*) = 1)
+CREATE INDEX [ix_PAID_AT] ON [dbo].[PAID] ([PAID_AT]);
+GO
+
 -- index_ddl sales
 IF NOT EXISTS (
     SELECT 1 FROM sys.index_columns
