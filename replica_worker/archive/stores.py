@@ -28,6 +28,7 @@ _OWNER_ONLY_FOLDER = 0o700
 _ADVICE = {
     errno.ENOSPC: ("Free disk space below the exports folder; the work goes on then", True),
     errno.EDQUOT: ("Raise the quota of the exports folder; the work goes on then", True),
+    errno.EFBIG: ("Raise the limit on file sizes of the worker's process (`ulimit -f`)", False),
     errno.EACCES: ("Give this user the right to write to the exports folder", False),
     errno.EPERM: ("Give this user the right to write to the exports folder", False),
     errno.ENAMETOOLONG: ("Give the table a shorter name in the spec file", False),
