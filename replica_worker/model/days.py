@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 ONE_DAY = timedelta(days=1)
 FIRST_DAY = date(1970, 1, 1)
 """The first day that has a chunk of its own; no till kept books before."""
+_NIGHT_IS_LATE = time(3)  # an hour after it is due
+_MOST_NIGHTS = 31  # that are made up by themselves; more is a backfill
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -86,6 +88,18 @@ def business_day(*, now: datetime, zone: ZoneInfo) -> date:
 def yesterday(*, now: datetime, zone: ZoneInfo) -> date:
     """The day before the business's day at the instant `now`."""
     return business_day(now=now, zone=zone) - ONE_DAY
+
+
+def missed_nights(newest: date, *, now: datetime, zone: ZoneInfo) -> list[date]:
+    """The days whose nights should have been begun since that of `newest`, oldest first.
+
+    Yesterday's is begun by its own tick; an hour after that it has been missed, too.
+    """
+    today = business_day(now=now, zone=zone)
+    is_late = now.astimezone(zone).time() >= _NIGHT_IS_LATE
+    last = today - ONE_DAY if is_late else today - 2 * ONE_DAY
+    first = max(newest, last - _MOST_NIGHTS * ONE_DAY) + ONE_DAY
+    return list(DayRange.inclusive(first, last)) if first <= last else []
 
 
 def dated_days(today: date) -> DayRange:

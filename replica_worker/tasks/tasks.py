@@ -12,8 +12,9 @@ from typing import Any, ParamSpec, TypeVar
 from celery import Task
 
 from replica_worker.errors import BrokerError, DatabaseUnreachableError, UsageError
+from replica_worker.ledger.clock import read_now
 from replica_worker.model.chunks import ChunkId, ChunkState, RunKind
-from replica_worker.model.days import ONE_DAY, DayRange
+from replica_worker.model.days import ONE_DAY, DayRange, missed_nights
 from replica_worker.tasks.app import app
 from replica_worker.tasks.broker import without_forgotten
 from replica_worker.tasks.context import current_deployment, worker_name
@@ -35,7 +36,6 @@ NIGHTLY_PREFIX = "nightly-"
 """How the ids of the runs that beat begins start; the day follows, so each night has one."""
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-_MOST_NIGHTS = 31  # that are made up by themselves; more is a backfill
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -140,13 +140,13 @@ def _bring_nightly_on() -> str:
 
 
 def _begin_missed_nights(deployment: Deployment) -> None:
-    """Begin the nights between the newest that the ledger has and last night's."""
+    """Begin the nights that nobody began since the newest that the ledger has."""
     newest = deployment.ledger.runs.last_nightly_day(NIGHTLY_PREFIX)
-    last = read_today(deployment) - 2 * ONE_DAY
-    if newest is None or newest >= last:
+    if newest is None:
         return
-    first = max(newest, last - _MOST_NIGHTS * ONE_DAY) + ONE_DAY
-    for day in DayRange.inclusive(first, last):
+    with deployment.warehouse.sql.connect() as connection:
+        now = read_now(connection)
+    for day in missed_nights(newest, now=now, zone=deployment.zone):
         _begin_nightly(deployment, day)
 
 

@@ -164,10 +164,13 @@ def test_a_run_under_random_faults_merges_each_chunk_once(
     impatient.source = connect(impatient.site.source_owner_url)
     impatient.target = connect(impatient.site.target_url)
     told = ", ".join(f"{name} {count}x" for name, count in sorted(chaos.done.items()))
-    attempts = Counter(chunk["attempt"] for chunk in impatient.chunks())
+    attempts, failures = (
+        Counter(chunk[column] for chunk in impatient.chunks()) for column in ("attempt", "failures")
+    )
     print(  # noqa: T201 - the seed is what a repetition needs
         f"seed {SEED}: {sum(attempts.values())} chunks in {time.monotonic() - started:.0f} s, "
-        f"{told}; chunks by attempts: {dict(sorted(attempts.items()))}"
+        f"{told}; chunks by attempts: {dict(sorted(attempts.items()))}, "
+        f"by failures: {dict(sorted(failures.items()))}"
     )
     assert chaos.done, "the run was over before anything was done to it"
     expect_right_end(impatient, "STORE_DAYS", most_attempts=None)

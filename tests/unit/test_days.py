@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from replica_worker.model.days import DayRange, spans, yesterday
+from replica_worker.model.days import DayRange, missed_nights, spans, yesterday
 
 KUALA_LUMPUR = ZoneInfo("Asia/Kuala_Lumpur")
 NEW_YORK = ZoneInfo("America/New_York")
@@ -73,3 +73,23 @@ def test_spans_hold_all_days_and_are_no_longer_than_asked() -> None:
     ]
     assert spans(reversed(days), longest=366) == [DayRange.inclusive(days[0], days[-1])]
     assert spans([], longest=366) == []
+
+
+def night_of(hour: int, newest: str) -> list[str]:
+    """The missed nights at that hour of 17 March in Kuala Lumpur."""
+    now = datetime(2024, 3, 17, hour, tzinfo=KUALA_LUMPUR)
+    days = missed_nights(date.fromisoformat(newest), now=now, zone=KUALA_LUMPUR)
+    return [str(day) for day in days]
+
+
+def test_missed_nights_are_those_since_the_newest_and_last_night_s_when_it_is_late() -> None:
+    assert night_of(2, "2024-03-13") == ["2024-03-14", "2024-03-15"]
+    assert night_of(3, "2024-03-13") == ["2024-03-14", "2024-03-15", "2024-03-16"]
+    assert night_of(2, "2024-03-15") == []
+    assert night_of(3, "2024-03-15") == ["2024-03-16"]
+    assert night_of(23, "2024-03-16") == []
+    assert night_of(23, "2024-03-20") == [], "another's clock was wrong"
+
+
+def test_no_more_than_a_month_of_nights_is_made_up() -> None:
+    assert len(night_of(3, "2020-01-01")) == 31
