@@ -6,11 +6,11 @@ import hashlib
 import json
 import time
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import click
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 
 from replica_worker.cli.options import (
@@ -29,12 +29,14 @@ from replica_worker.cli.render import (
     run_as_json,
     status_view,
 )
+from replica_worker.cli.render_forecast import when
 from replica_worker.cli.render_proofs import print_proofs, print_proofs_as_json
 from replica_worker.cli.session import Session, open_session, require_metadata_tables
 from replica_worker.ledger.runs import Run
 from replica_worker.model.days import DayRange, business_day
 from replica_worker.model.late import measure_lateness
 from replica_worker.usecases.deployment import Deployment
+from replica_worker.usecases.forecast import expected_end
 from replica_worker.usecases.proof_log import ProofLog
 from replica_worker.usecases.verify import count_chunks, verify_range
 
@@ -62,11 +64,14 @@ def status(run_id: str | None, as_json: bool, watch: bool, late: bool) -> None:
             click.echo("null" if as_json else "no run yet")
         elif as_json:
             chunks = deployment.ledger.chunks.of_run(found.run_id)
-            click.echo(json.dumps(run_as_json(found, chunks), indent=1))
+            end = _expected_end(deployment, found)
+            document = run_as_json(found, chunks)
+            document["expected_end"] = end.isoformat(timespec="seconds") if end else None
+            click.echo(json.dumps(document, indent=1))
         elif watch:
             _watch(deployment, found.run_id)
         else:
-            console.print(status_view(found, deployment.ledger.chunks.of_run(found.run_id)))
+            console.print(_picture(deployment, found))
 
 
 def _show_lateness(deployment: Deployment, *, as_json: bool) -> None:
@@ -93,11 +98,24 @@ def _find(deployment: Deployment, run_id: str | None) -> Run | None:
     return newest[0] if newest else None
 
 
+def _picture(deployment: Deployment, run: Run) -> RenderableType:
+    view = status_view(run, deployment.ledger.chunks.of_run(run.run_id))
+    end = _expected_end(deployment, run)
+    return (
+        Group(view, f"done about {when(end, deployment.zone)}, at the pace so far") if end else view
+    )
+
+
+def _expected_end(deployment: Deployment, run: Run) -> datetime | None:
+    standing, _ = deployment.ledger.paces.standing(run.run_id)
+    return expected_end(deployment, run, standing)
+
+
 def _watch(deployment: Deployment, run_id: str) -> None:
     with Live(console=console, auto_refresh=False) as live:
         while True:
             run = deployment.ledger.runs.find(run_id)
-            live.update(status_view(run, deployment.ledger.chunks.of_run(run_id)), refresh=True)
+            live.update(_picture(deployment, run), refresh=True)
             if run.status.is_final:
                 return
             time.sleep(_WATCH_SECONDS)

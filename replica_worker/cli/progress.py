@@ -16,14 +16,18 @@ from rich.progress import (
 )
 
 from replica_worker.cli.render import console, notes
+from replica_worker.cli.render_forecast import when
 from replica_worker.errors import BrokerError
 from replica_worker.ledger.runs import Run
 from replica_worker.model.chunks import ChunkState
+from replica_worker.model.standing import Standing
 from replica_worker.usecases.deployment import Deployment
+from replica_worker.usecases.forecast import expected_end
 from replica_worker.usecases.verify import ChunkProof
 
 _POLL_SECONDS = 0.25
 _SWEEP_SECONDS = 5.0
+_END_SECONDS = 2.0  # between two looks at when it will be done
 
 
 class RunProgress:
@@ -33,17 +37,18 @@ class RunProgress:
         self._deployment = deployment
         self._run_id = run_id
         self._started = time.monotonic()
+        self._next_end = 0.0
+        self._shown_end = ""
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=30),
             MofNCompleteColumn(),
             TextColumn("chunks  {task.fields[rows]:,} rows  {task.fields[rate]:,.0f} rows/s"),
             TimeElapsedColumn(),
-            TextColumn("to go"),
-            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[end]}"),
             console=notes,
         )
-        self._task = self._bar.add_task("working", total=total, rows=0, rate=0.0)
+        self._task = self._bar.add_task("working", total=total, rows=0, rate=0.0, end="")
 
     def __enter__(self) -> RunProgress:
         self._bar.start()
@@ -55,18 +60,28 @@ class RunProgress:
 
     def refresh(self) -> None:
         """Read the ledger and draw."""
-        chunks = self._deployment.ledger.chunks
-        states = chunks.count_states(self._run_id)
-        rows = chunks.sum_rows(self._run_id)
+        ledger = self._deployment.ledger
+        standing, states = ledger.paces.standing(self._run_id)
+        rows = standing.rows_done
         elapsed = max(time.monotonic() - self._started, 0.001)
         failed = states.get(ChunkState.FAILED, 0) + states.get(ChunkState.REFUSED, 0)
         self._bar.update(
             self._task,
-            completed=sum(count for state, count in states.items() if state.is_final),
+            completed=standing.done,
             rows=rows,
             rate=rows / elapsed,
+            end=self._end(standing),
             description="working" if not failed else f"[red]{failed} in trouble[/]",
         )
+
+    def _end(self, standing: Standing) -> str:
+        """Asked seldom: it changes little from one look to the next."""
+        if time.monotonic() >= self._next_end:
+            self._next_end = time.monotonic() + _END_SECONDS
+            run = self._deployment.ledger.runs.find(self._run_id)
+            end = expected_end(self._deployment, run, standing)
+            self._shown_end = f"done about {when(end, self._deployment.zone)}" if end else ""
+        return self._shown_end
 
 
 @contextmanager

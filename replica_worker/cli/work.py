@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -19,6 +20,7 @@ from replica_worker.cli.options import (
 )
 from replica_worker.cli.progress import follow_run, follow_work
 from replica_worker.cli.render import print_plan, print_result, print_unbalanced
+from replica_worker.cli.render_forecast import forecast_as_json, print_forecast
 from replica_worker.cli.session import (
     Session,
     open_session,
@@ -33,6 +35,7 @@ from replica_worker.model.chunks import Plan, RunKind, RunStatus
 from replica_worker.model.days import ONE_DAY, DayRange, yesterday
 from replica_worker.model.digests import Verdict
 from replica_worker.usecases.deployment import Deployment
+from replica_worker.usecases.forecast import end_of, forecast_plan
 from replica_worker.usecases.inline import work_inline
 from replica_worker.usecases.runs import begin_run, finalize_run, plan_run
 
@@ -71,7 +74,13 @@ def run(
 @end_option
 @tables_option
 @click.option("--missing", is_flag=True, help="Only days that the ledger does not have.")
-@click.option("--dry-run", is_flag=True, help="Print the plan and do nothing.")
+@click.option("--dry-run", is_flag=True, help="Print plan and forecast, and do nothing.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 10_000),
+    help="With --dry-run: that share the work; default: those that listen.",
+)
+@click.option("--json", "as_json", is_flag=True, help="With --dry-run: print JSON for programs.")
 @work_options
 @click.pass_context
 def backfill(
@@ -81,11 +90,15 @@ def backfill(
     tables: tuple[str, ...],
     missing: bool,
     dry_run: bool,
+    workers: int | None,
+    as_json: bool,
     wait: bool,
     inline: bool,
     allow_deletes: bool,
 ) -> None:
     """Load every day of a range, the last one included."""
+    if (workers or as_json) and not dry_run:
+        raise click.UsageError("--workers and --json go with --dry-run only")
     with open_session() as session:
         days = past_range(session.settings, start, end)
         if missing:
@@ -94,13 +107,37 @@ def backfill(
             session.deployment, RunKind.BACKFILL, days=days, tables=tables, missing_only=missing
         )
         if dry_run:
-            print_plan(plan)
+            _foretell(session, plan, workers=workers, as_json=as_json)
             return
         if not plan.chunks:
             click.echo("nothing to do: the ledger has every day of the range")
             return
         options = RunOptions(allow_deletes=allow_deletes)
         context.exit(carry_out(session, plan, options, wait=wait, inline=inline))
+
+
+def _foretell(session: Session, plan: Plan, *, workers: int | None, as_json: bool) -> None:
+    """Print the plan and what it will take."""
+    deployment = session.deployment
+    forecast = forecast_plan(deployment, plan, workers=workers or _listening(session))
+    end = None
+    if forecast.seconds is not None:
+        end = end_of(deployment, forecast.seconds, begin=datetime.now(UTC), kind=plan.kind)
+    if as_json:
+        click.echo(json.dumps(forecast_as_json(plan, forecast, end), indent=1))
+        return
+    print_plan(plan)
+    print_forecast(forecast, end, deployment.zone)
+
+
+def _listening(session: Session) -> int:
+    """Worker processes that take backfills just now; 1 if none does, which is `--inline`."""
+    if session.is_embedded or session.settings.broker_url is None:
+        return 1
+    from replica_worker.tasks.broker import count_processes
+    from replica_worker.tasks.dispatch import queue_of
+
+    return max(1, count_processes(queue_of(RunKind.BACKFILL)))
 
 
 @click.command("check-fixes")

@@ -13,16 +13,25 @@ from typing import Any
 import sqlalchemy as sa
 
 from replica_worker.errors import LeaseLostError
-from replica_worker.ledger.chunk_rows import ChunkRow, Claim, SweepCounts, chunk_row_of, claim_of
+from replica_worker.ledger.chunk_rows import (
+    ChunkRow,
+    Claim,
+    SweepCounts,
+    chunk_row_of,
+    claim_of,
+)
 from replica_worker.ledger.clock import utc_now
 from replica_worker.ledger.nulls import spell_nulls
 from replica_worker.ledger.source_uses import add_use
-from replica_worker.model.chunks import OPEN_STATES, Action, ChunkId, ChunkState, RunStatus
+from replica_worker.model.chunks import (
+    OPEN_STATES,
+    Action,
+    ChunkId,
+    ChunkState,
+    RunStatus,
+)
 from replica_worker.model.days import DayRange
 from replica_worker.model.digests import Verdict
-
-_TELLING_ROWS = 1000  # a chunk of fewer says little of the pace
-_TELLING_CHUNKS = 20  # the newest ones
 
 
 class Chunks:
@@ -301,15 +310,6 @@ class Chunks:
         with self._engine.connect() as connection:
             return {ChunkState(state): count for state, count in connection.execute(query)}
 
-    def sum_rows(self, run_id: str) -> int:
-        """Rows extracted by the run's finished chunks so far."""
-        chunks = self._chunks
-        query = sa.select(sa.func.coalesce(sa.func.sum(chunks.c.rows_extracted), 0)).where(
-            chunks.c.run_id == run_id
-        )
-        with self._engine.connect() as connection:
-            return int(connection.scalar(query) or 0)
-
     def loaded_days(self, tables: Sequence[str], days: DayRange) -> set[tuple[str, date]]:
         """Which (table, day) were loaded, or checked and found or made equal, by any run."""
         chunks = self._chunks
@@ -324,30 +324,6 @@ class Chunks:
         )
         with self._engine.connect() as connection:
             return {(row.table_name, row.day) for row in connection.execute(query)}
-
-    def read_pace(self, table: str) -> float | None:
-        """Rows a second at which the table's last loads read the source; None: too few are known.
-
-        Small chunks say little of it and are left out.
-        """
-        chunks = self._chunks
-        newest = (
-            sa.select(chunks.c.rows_extracted, chunks.c.extract_seconds)
-            .where(
-                chunks.c.table_name == table,
-                chunks.c.rows_extracted >= _TELLING_ROWS,
-                chunks.c.extract_seconds > 0,
-            )
-            .order_by(chunks.c.finished_at.desc())
-            .limit(_TELLING_CHUNKS)
-            .subquery()
-        )
-        query = sa.select(
-            sa.func.sum(newest.c.rows_extracted), sa.func.sum(newest.c.extract_seconds)
-        )
-        with self._engine.connect() as connection:
-            rows, seconds = connection.execute(query).one()
-        return float(rows) / float(seconds) if rows else None
 
     def live_attempts(self) -> list[Claim]:
         """The claims under a living lease."""

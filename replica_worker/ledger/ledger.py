@@ -9,6 +9,7 @@ from replica_worker.ledger.business import BusinessAudit
 from replica_worker.ledger.chunks import Chunks
 from replica_worker.ledger.endpoints import Endpoints
 from replica_worker.ledger.history import History
+from replica_worker.ledger.paces import Paces
 from replica_worker.ledger.runs import Runs
 from replica_worker.ledger.shares import Shares
 from replica_worker.ledger.tables import metadata_for
@@ -23,6 +24,7 @@ class Ledger:
         self.chunks = Chunks(engine, self.metadata)
         self.audit = Audit(engine, self.metadata)
         self.history = History(engine, self.metadata)
+        self.paces = Paces(engine, self.metadata)
         self.shares = Shares(engine, self.metadata)
         self.business = BusinessAudit(engine, self.metadata)
         self.endpoints = Endpoints(engine, self.metadata)

@@ -110,6 +110,11 @@ class PlannedChunk:
     wave: int  # chunks of a wave are handed out when all lower waves are finished
     rows_expected: int | None = None  # at the source when it was planned; None: not known
 
+    @property
+    def is_strays(self) -> bool:
+        """Whether the chunk stands for a daily table's rows of no day or an impossible one."""
+        return self.day == STRAYS
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 
@@ -32,6 +32,38 @@ class Hours:
         if self.start < self.end:
             return self.start <= now < self.end
         return now >= self.start or now < self.end
+
+    def end_of_work(self, begin: datetime, seconds: float, zone: ZoneInfo) -> datetime:
+        """When work that begins at the instant (aware) is done, if it goes on in the hours only."""
+        at, left = begin.astimezone(UTC), timedelta(seconds=seconds)
+        while True:
+            if self.contain(at, zone):
+                stop = _next(self.end, at, zone)
+                if at + left <= stop:
+                    return at + left
+                left -= stop - at
+                at = stop
+            at = _next(self.start, at, zone) if not self.contain(at, zone) else at
+
+    def seconds_between(self, begin: datetime, end: datetime, zone: ZoneInfo) -> float:
+        """How much of the time between two instants (aware) falls into the hours."""
+        at, last, worked = begin.astimezone(UTC), end.astimezone(UTC), 0.0
+        while at < last:
+            is_inside = self.contain(at, zone)
+            stop = min(last, _next(self.end if is_inside else self.start, at, zone))
+            worked += (stop - at).total_seconds() if is_inside else 0.0
+            at = stop
+        return worked
+
+
+def _next(clock: time, after: datetime, zone: ZoneInfo) -> datetime:
+    """The first instant after `after` (UTC) at which clocks in the zone show that time."""
+    day = after.astimezone(zone).date()
+    while True:
+        instant = datetime.combine(day, clock, tzinfo=zone).astimezone(UTC)
+        if instant > after:
+            return instant
+        day += timedelta(days=1)
 
 
 def _clock(text: str) -> time:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import redis
 from kombu.exceptions import OperationalError
@@ -40,6 +41,21 @@ def count_listeners(queue: str) -> int:
     except (OperationalError, redis.RedisError, OSError):
         return 0
     return sum(any(entry["name"] == queue for entry in queues) for queues in answers.values())
+
+
+def count_processes(queue: str) -> int:
+    """How many processes of workers that answer at once take work from the queue."""
+    try:
+        inspect = app.control.inspect(timeout=_ANSWER_SECONDS)
+        queues = inspect.active_queues() or {}
+        stats: dict[str, Any] = (inspect.stats() or {}) if queues else {}
+    except (OperationalError, redis.RedisError, OSError):
+        return 0
+    return sum(
+        int(stats.get(worker, {}).get("pool", {}).get("max-concurrency", 1))
+        for worker, taken in queues.items()
+        if any(entry["name"] == queue for entry in taken)
+    )
 
 
 def without_forgotten(deployment: Deployment) -> Deployment:

@@ -32,7 +32,7 @@ def split_rows(
     fewest = min(FEWEST_ROWS, rules.most_rows)
     if not rules.most_rows or not expected or expected <= fewest or not can_be_split(table):
         return [rows]
-    pace = deployment.ledger.chunks.read_pace(table.name)
+    pace = deployment.ledger.paces.read_pace(table.name)
     statements = rules.count_statements(expected, pace)
     if statements == 1:
         return [rows]

@@ -78,6 +78,36 @@ def test_a_dry_backfill_prints_its_plan_and_records_nothing(shop: Shop) -> None:
     assert shop.target_rows("ORDERS") == []
 
 
+def test_a_dry_backfill_foretells_rows_bytes_and_time(copied: Shop) -> None:
+    rows = {table: len(copied.source_rows(table)) for table in TABLES}
+
+    answer = copied.must("backfill", *DAYS, "--dry-run", "--workers", "2")
+    told = json.loads(copied.must("backfill", *DAYS, "--dry-run", "--json").out)
+
+    assert f"{sum(rows.values()):,}" in answer.out
+    assert "of work for 2 workers; begun now, it would be done about 20" in answer.out
+    assert {table["table"]: table["rows"] for table in told["tables"]} == rows
+    assert (told["rows"], told["workers"], told["chunks"]) == (sum(rows.values()), 1, ALL_CHUNKS)
+    assert min(told["source_bytes"], told["parquet_bytes"]) > 0
+    assert told["seconds"] > 0
+    assert told["ends_at"] > "20"
+
+
+def test_a_dry_backfill_of_what_was_never_loaded_says_what_it_guesses(shop: Shop) -> None:
+    shop.open(days=3)
+
+    answer = shop.must("backfill", *DAYS, "--dry-run")
+
+    assert "how long it takes is unknown" in answer.out
+    assert "a guess from column types" in answer.out
+
+
+def test_options_of_a_dry_run_are_refused_without_it(shop: Shop) -> None:
+    answer = shop.replica("backfill", *DAYS, "--json")
+    assert answer.code == 2
+    assert "--dry-run" in answer.err
+
+
 def test_a_backfill_of_what_is_missing_leaves_the_rest_alone(shop: Shop) -> None:
     shop.open(days=3)
     shop.must("backfill", "--start", day(1), "--end", day(1), "--table", "ORDERS", "--inline")
