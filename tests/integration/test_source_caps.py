@@ -17,7 +17,8 @@ from support.databases import Site
 from support.replica import DAY, Replica, open_replica
 from support.specs import SALES, spec_text
 
-from replica_worker.model.caps import SourceCaps
+from replica_worker.engines.postgresql import connect
+from replica_worker.model.caps import Share, SourceCaps
 from replica_worker.model.chunks import Action, ChunkId, ChunkState
 from replica_worker.usecases.allowance import SHARE_SECONDS
 
@@ -115,3 +116,34 @@ def test_waiting_for_a_share_keeps_the_lease_and_is_no_silence(workers: list[Rep
     row = slow[0].row_of(chunk)
     assert (row.attempt, row.rows_extracted) == (1, ROWS)
     assert slow[0].at_target("SELECT failures, outages FROM dbo.etl_progress") == [(0, 0)]
+
+
+def test_source_waits_for_a_reader_whose_turn_comes_late(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What others read first may take longer than a peer that vanished is waited for."""
+    monkeypatch.setitem(connect._SERVER_KEEPALIVES, "tcp_user_timeout", "1000")
+    cap, rows = 20_000, 80_000  # more than sockets hold
+    with open_replica(site, tmp_path, spec_text(SALES), batch_bytes=64 * 1024) as replica:
+        replica.make_source()
+        replica.at_source(
+            """INSERT INTO "COM_5013"."SALES"
+               SELECT n, %s, n, repeat('x', 200) FROM generate_series(1, %s) n""",
+            DAY,
+            rows,
+        )
+        replica = replica.with_policy(source_caps=SourceCaps(rows_per_second=cap))
+        take, taken = replica.deployment.ledger.shares.take, []
+
+        def take_behind_others(endpoint: str, share: Share, caps: SourceCaps) -> float:
+            taken.append(share)
+            if len(taken) == 2:
+                take(endpoint, caps.share(4), caps)
+            return take(endpoint, share, caps)
+
+        monkeypatch.setattr(replica.deployment.ledger.shares, "take", take_behind_others)
+        outcome = replica.load("SALES")
+        assert outcome.returned is ChunkState.MERGED, outcome.error
+        assert outcome.row.attempt == 1
+        assert len(taken) > 2
+        assert replica.target_rows("SALES") == replica.source_rows("SALES")

@@ -56,6 +56,9 @@ def _session_options(options: ConnectionOptions) -> str:
         "application_name": "replica_worker",
     }
     if options.read_only:
+        # Who waits for a share of the source leaves rows unread in the connection; to TCP such a
+        # reader looks as one that is gone. It holds no lock, so there is time.
+        settings["tcp_user_timeout"] = settings["statement_timeout"]
         settings["default_transaction_read_only"] = "on"
         settings["default_transaction_isolation"] = "repeatable read"
     else:
