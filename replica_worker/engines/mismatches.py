@@ -1,10 +1,10 @@
-"""Errors for columns, values and rows that are not as expected, in the same words everywhere."""
+"""Errors for columns, values, rows and locks that are not as expected, in one set of words."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from replica_worker.errors import RowsElsewhereError, SchemaMismatchError
+from replica_worker.errors import ChunkBusyError, RowsElsewhereError, SchemaMismatchError
 from replica_worker.model.specs import ColumnSpec, TableSpec
 
 
@@ -36,5 +36,18 @@ def rows_elsewhere(table: TableSpec) -> RowsElsewhereError:
         operation=f"merge into table {table.target_name}",
         cause="rows of the chunk are in the warehouse on other days",
         next_step="It is extracted again while no other chunk of the table moves rows",
+        retryable=True,
+    )
+
+
+def moves_busy(table: TableSpec) -> ChunkBusyError:
+    """The error for a lock of the table's moves that did not come free in time.
+
+    Others load or move rows of the table: that is no fault of the chunk that waits.
+    """
+    return ChunkBusyError(
+        operation="lock the table's moves",
+        cause=f"other chunks of table {table.target_name} are being merged",
+        next_step="It is tried again; nothing was changed",
         retryable=True,
     )

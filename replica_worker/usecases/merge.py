@@ -13,6 +13,7 @@ from tenacity.wait import wait_random_exponential
 from replica_worker.checkpoints import Checkpoint, passed
 from replica_worker.engines.interface import Side, StagedChunk
 from replica_worker.errors import (
+    ArchiveError,
     DatabaseUnreachableError,
     DeletesRefusedError,
     MergeError,
@@ -197,7 +198,7 @@ def _is_collision(error: BaseException) -> bool:
     return (
         isinstance(error, ReplicaError)
         and error.retryable
-        and not isinstance(error, (MergeError, DatabaseUnreachableError))
+        and not isinstance(error, (ArchiveError, MergeError, DatabaseUnreachableError))
     )
 
 

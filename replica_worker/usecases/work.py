@@ -64,7 +64,8 @@ def work_on_chunk(deployment: Deployment, chunk: ChunkId, *, worker: str) -> Chu
     except LeaseLostError as error:
         _log.warning("%s", error)
         return None
-    except (ChunkBusyError, SourceFullError):
+    except (ChunkBusyError, SourceFullError) as error:
+        _log.info("%s", error.on_chunk(str(chunk)))
         return _wait_turn(deployment, claim, after_seconds=_BUSY_DELAY_SECONDS)
     except SourceAwayError as error:
         return _wait_for_source(deployment, claim, error)

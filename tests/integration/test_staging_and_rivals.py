@@ -13,6 +13,7 @@ from support.specs import SALES, columns, daily, spec_text
 from support.waiting import wait_until
 
 from replica_worker.embedded import EmbeddedStack
+from replica_worker.engines.postgresql import connect
 from replica_worker.ledger.chunk_rows import Claim
 from replica_worker.model.chunks import Action, ChunkId, ChunkState
 from replica_worker.model.days import ONE_DAY
@@ -185,6 +186,47 @@ def test_older_copy_of_a_row_does_not_take_it_back_from_its_new_day(replica: Rep
             replica.at_source(f'UPDATE "COM_5013"."SALES" {move}', NEXT_DAY, "newer")
             replica.at_target('INSERT INTO dbo."SALES" VALUES (1, %s, 1, %s)', NEXT_DAY, "newer")
         assert older.result() is ChunkState.MERGED
+    assert replica.target_rows("SALES") == replica.source_rows("SALES")
+
+
+def test_chunk_that_waits_for_the_table_s_moves_uses_up_no_try(
+    replica: Replica, monkeypatch: pytest.MonkeyPatch, make_replica
+) -> None:
+    """A load of another day may take longer than a lock is waited for."""
+    replica.load("SALES")
+    replica.at_source('UPDATE "COM_5013"."SALES" SET "DAY" = %s WHERE "ID" = 1', NEXT_DAY)
+    monkeypatch.setattr(connect, "_LOCK_TIMEOUT_MS", 200)
+    hurried = make_replica(spec_text(SALES), max_attempts=1)
+    chunk = chunk_of(hurried, NEXT_DAY)
+    warehouse = hurried.deployment.warehouse
+    with warehouse.sql.begin() as other:
+        warehouse.share_moves(other, hurried.spec.table("SALES"))
+        assert hurried.work(chunk) is ChunkState.PENDING
+    hurried.end_delays()
+    assert hurried.work(chunk) is ChunkState.MERGED
+    assert hurried.target_rows("SALES") == hurried.source_rows("SALES")
+
+
+def test_file_that_was_damaged_before_its_rows_were_loaded_is_extracted_again(
+    replica: Replica, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    chunk = chunk_of(replica)
+    with ThreadPoolExecutor(1) as pool:
+        with replica.target.transaction():
+            replica.at_target('LOCK TABLE dbo."SALES" IN ACCESS EXCLUSIVE MODE')
+            first = pool.submit(replica.work, chunk)
+            wait_until(lambda: is_waiting_for_a_lock(replica), "the worker has extracted")
+            (file,) = replica.exports.rglob("*.parquet")
+            content = bytearray(file.read_bytes())
+            content[len(content) // 2] ^= 1
+            file.write_bytes(content)
+        assert first.result() is ChunkState.PENDING
+    assert "sha256" in (replica.row_of(chunk).error or "")
+    assert "transaction tried again" not in caplog.text, "a damaged file stays damaged"
+    assert replica.target_rows("SALES") == []
+    replica.end_delays()
+    assert replica.work(chunk) is ChunkState.MERGED
     assert replica.target_rows("SALES") == replica.source_rows("SALES")
 
 

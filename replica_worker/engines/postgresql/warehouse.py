@@ -28,7 +28,7 @@ from replica_worker.engines.interface import (
     Side,
     StagedChunk,
 )
-from replica_worker.engines.mismatches import rows_elsewhere
+from replica_worker.engines.mismatches import moves_busy, rows_elsewhere
 from replica_worker.engines.postgresql import dates, digests, merges, statements
 from replica_worker.engines.postgresql.arrays import staging_schema
 from replica_worker.engines.postgresql.books import PostgresBookStatements
@@ -281,14 +281,12 @@ class PostgresWarehouse:
 
     def share_moves(self, connection: sa.Connection, table: TableSpec) -> None:
         """Hold off `lock_moves` of the table until this transaction ends."""
-        share = sql.SQL("SELECT pg_advisory_xact_lock_shared({}::bigint)").format(_moves(table))
-        self._fetch(connection, share, "share the table's moves")
+        self._take_moves(connection, table, "pg_advisory_xact_lock_shared")
 
     @contextmanager
     def lock_moves(self, connection: sa.Connection, table: TableSpec) -> Iterator[None]:
         """Hold the session's lock under which alone rows of other days may be overwritten."""
-        take = sql.SQL("SELECT pg_advisory_lock({}::bigint)").format(_moves(table))
-        self._fetch(connection, take, "lock the table's moves")
+        self._take_moves(connection, table, "pg_advisory_lock")
         connection.commit()
         try:
             yield
@@ -299,6 +297,14 @@ class PostgresWarehouse:
     def lock_chunk(self, connection: sa.Connection, name: str) -> Iterator[bool]:
         """Hold the session's advisory lock of that name; False if another session has it."""
         key = _advisory_key(name)
+    def _take_moves(self, connection: sa.Connection, table: TableSpec, function: str) -> None:
+        take = sql.SQL("SELECT {}({}::bigint)").format(sql.Identifier(function), _moves(table))
+        with _translated("lock the table's moves"), cursor_of(connection) as cursor:
+            try:
+                cursor.execute(statements.text_of(take))
+            except psycopg.errors.LockNotAvailable:
+                raise moves_busy(table) from None
+
         take = sql.SQL("SELECT pg_try_advisory_lock({}::bigint)").format(key)
         taken = bool(self._fetch(connection, take, "lock the chunk")[0][0])
         connection.commit()

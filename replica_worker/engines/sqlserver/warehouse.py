@@ -25,7 +25,7 @@ from replica_worker.engines.interface import (
     Side,
     StagedChunk,
 )
-from replica_worker.engines.mismatches import rows_elsewhere
+from replica_worker.engines.mismatches import moves_busy, rows_elsewhere
 from replica_worker.engines.sqlserver import dates, digests, merges, staged, statements
 from replica_worker.engines.sqlserver.books import SqlServerBookStatements
 from replica_worker.engines.sqlserver.catalogue import require_columns
@@ -51,6 +51,7 @@ from replica_worker.model.specs import TableSpec
 
 _HASHES_PER_BATCH = 10_000  # some 2 MB
 _LOCK_TIMEOUT_MS = 30_000
+_TIMED_OUT = -1  # says sp_getapplock
 _HELD = "replica_worker.session_locks"  # how often a driver's connection holds each, by name
 
 
@@ -276,12 +277,12 @@ class SqlServerWarehouse:
     def share_moves(self, connection: sa.Connection, table: TableSpec) -> None:
         """Hold off `lock_moves` of the table until this transaction ends."""
         mark_transaction(connection)
-        self._take(connection, _moves(table), "Shared", "Transaction", _LOCK_TIMEOUT_MS)
+        self._take_moves(connection, table, "Shared", "Transaction")
 
     @contextmanager
     def lock_moves(self, connection: sa.Connection, table: TableSpec) -> Iterator[None]:
         """Hold the session's lock under which alone rows of other days may be overwritten."""
-        self._take(connection, _moves(table), "Exclusive", "Session", _LOCK_TIMEOUT_MS)
+        self._take_moves(connection, table, "Exclusive", "Session")
         connection.commit()
         try:
             yield
@@ -316,10 +317,12 @@ class SqlServerWarehouse:
             if taken:
                 self._release(connection, taken)
 
-    def _take(
-        self, connection: sa.Connection, name: str, mode: str, owner: str, timeout_ms: int
+    def _take_moves(
+        self, connection: sa.Connection, table: TableSpec, mode: str, owner: str
     ) -> None:
-        code = self._got(connection, name, mode, owner, timeout_ms)
+        code = self._got(connection, _moves(table), mode, owner, _LOCK_TIMEOUT_MS)
+        if code == _TIMED_OUT:
+            raise moves_busy(table)
         if code < 0:
             raise DatabaseError(
                 operation="lock the table's moves",
