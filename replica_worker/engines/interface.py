@@ -264,8 +264,8 @@ class Warehouse(Protocol):
         """Names of all staging tables."""
         ...
 
-    def can_append(self, table: TableSpec) -> bool:
-        """Whether `append` can load the table: its rows need no conversion on their way in."""
+    def can_append(self, connection: sa.Connection, table: TableSpec) -> bool:
+        """Whether `append` can load the target as it is: rows need no conversion on their way."""
         ...
 
     def append(

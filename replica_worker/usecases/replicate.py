@@ -112,7 +112,7 @@ def merge_extract(
     extracts = [extracted.name]
     try:
         holds_rows = may_move or _holds_rows(deployment, work, chunk)
-        if not holds_rows and chunk.is_complete and deployment.warehouse.can_append(work.spec):
+        if not holds_rows and _can_append(deployment, work, chunk):
             return append_extract(deployment, work, chunk, extracted, record)
         staged_from, at = time.monotonic(), extracted.manifest.started_at
         stage_extract(deployment, work, chunk, extracted)
@@ -147,6 +147,13 @@ def _holds_rows(deployment: Deployment, work: ChunkWork, chunk: StagedChunk) -> 
     holds = deployment.warehouse.holds_rows(work.connection, chunk)
     work.connection.commit()
     return holds
+
+
+def _can_append(deployment: Deployment, work: ChunkWork, chunk: StagedChunk) -> bool:
+    """Whether the extract can go into the target as it is, past staging."""
+    can = chunk.is_complete and deployment.warehouse.can_append(work.connection, work.spec)
+    work.connection.commit()
+    return can
 
 
 def _holds_exactly(deployment: Deployment, work: ChunkWork, chunk: StagedChunk) -> bool:

@@ -120,6 +120,30 @@ def test_columns_that_are_not_replicated_stay_at_the_source(make_replica) -> Non
     assert not [file for file in replica.exports.rglob("*.*") if b"hunter2" in file.read_bytes()]
 
 
+WIDE = daily(
+    "WIDE",
+    ["ID"],
+    "DAY",
+    columns=columns(ID="int!", DAY="date", SMALL="smallint", WHOLE="decimal(10,0)", MARKUP="xml"),
+)
+
+
+@pytest.mark.parametrize(
+    ("column", "wider"),
+    [("ID", "bigint"), ("SMALL", "integer"), ("WHOLE", "bigint"), ("MARKUP", "varchar")],
+)
+def test_new_day_goes_into_a_target_whose_columns_are_wider(
+    make_replica, column: str, wider: str
+) -> None:
+    replica = make_replica(spec_text(WIDE))
+    replica.make_source()
+    replica.insert("WIDE", (1, DAY, 2, 30, "<a/>"), (2, DAY, None, 0, None))
+    replica.at_target(f'ALTER TABLE dbo."WIDE" ALTER COLUMN "{column}" TYPE {wider}')
+    outcome = replica.load("WIDE")
+    assert outcome.counts == (2, 0, 0), outcome.error
+    assert replica.target_rows("WIDE") == replica.source_rows("WIDE")
+
+
 def test_empty_day_is_loaded_as_empty(replica: Replica) -> None:
     outcome = replica.load("SALES")
     assert outcome.returned is ChunkState.MERGED

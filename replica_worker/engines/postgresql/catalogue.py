@@ -47,6 +47,22 @@ def _objection(column: ColumnSpec, found: FoundColumn | None, side: Side) -> str
     return None
 
 
+def takes_binary(column: ColumnSpec, found: FoundColumn) -> bool:
+    """Whether COPY can load the column's values into the live column in the binary format.
+
+    Nothing is converted there: a column that is only wider, or of a type that a cast leads to,
+    is filled from staging. Texts are the same bytes in every type of text.
+    """
+    strategy = strategy_for(column.type)
+    if strategy.staged_as or found.type_name not in strategy.accepted:
+        return False
+    made = _STORED_AS.fullmatch(strategy.stored_as)
+    name = made.group(1) if made else strategy.stored_as
+    if name in _SIZES:
+        return _SIZES.get(found.type_name) == _SIZES[name]
+    return found.type_name == "numeric" if name == "numeric" else found.type_name != "xml"
+
+
 def _is_narrower(column: ColumnSpec, found: FoundColumn) -> bool:
     """Whether the live type holds less than the type that `migrate` would have made."""
     made = _STORED_AS.fullmatch(strategy_for(column.type).stored_as)

@@ -32,10 +32,10 @@ from replica_worker.engines.mismatches import moves_busy, rows_elsewhere
 from replica_worker.engines.postgresql import dates, digests, merges, statements
 from replica_worker.engines.postgresql.arrays import staging_schema
 from replica_worker.engines.postgresql.books import PostgresBookStatements
-from replica_worker.engines.postgresql.catalogue import require_columns
+from replica_worker.engines.postgresql.catalogue import require_columns, takes_binary
 from replica_worker.engines.postgresql.connect import cursor_of, is_broken, make_sqlalchemy_engine
 from replica_worker.engines.postgresql.errors import translate
-from replica_worker.engines.postgresql.types import FoundColumn, strategy_for
+from replica_worker.engines.postgresql.types import FoundColumn
 from replica_worker.errors import MergeError
 from replica_worker.model.counts import MergeCounts
 from replica_worker.model.digests import KEY_BUCKETS, Digest, DigestKind
@@ -84,9 +84,10 @@ class PostgresWarehouse:
         rows = self._fetch(connection, statements.list_staging(), "list the staging tables")
         return [str(row[0]) for row in rows]
 
-    def can_append(self, table: TableSpec) -> bool:
-        """Whether `append` can load the table: its rows need no conversion on their way in."""
-        return all(strategy_for(column.type).staged_as is None for column in table.columns)
+    def can_append(self, connection: sa.Connection, table: TableSpec) -> bool:
+        """Whether `append` can load the target as it is: rows need no conversion on their way."""
+        found = {column.name: column for column in self._find_columns(connection, table)}
+        return all(takes_binary(column, found[column.name]) for column in table.columns)
 
     def append(
         self, connection: sa.Connection, chunk: StagedChunk, batches: Iterable[pa.RecordBatch]
@@ -117,13 +118,16 @@ class PostgresWarehouse:
 
     def require_table(self, connection: sa.Connection, table: TableSpec) -> bool:
         """Whether the target is there; SchemaMismatchError if it cannot hold what the spec says."""
-        statement = statements.find_columns(table.target_schema, table.target_name)
-        rows = self._fetch(connection, statement, "read the warehouse's catalogue")
-        names = [field.name for field in fields(FoundColumn)]
-        found = [FoundColumn(**dict(zip(names, row, strict=True))) for row in rows]
+        found = self._find_columns(connection, table)
         if found:
             require_columns(table, found, Side.WAREHOUSE)
         return bool(found)
+
+    def _find_columns(self, connection: sa.Connection, table: TableSpec) -> list[FoundColumn]:
+        statement = statements.find_columns(table.target_schema, table.target_name)
+        rows = self._fetch(connection, statement, "read the warehouse's catalogue")
+        names = [field.name for field in fields(FoundColumn)]
+        return [FoundColumn(**dict(zip(names, row, strict=True))) for row in rows]
 
     def holds_rows(self, connection: sa.Connection, chunk: StagedChunk) -> bool:
         """Whether the target has any row of the chunk."""
@@ -293,10 +297,6 @@ class PostgresWarehouse:
         finally:
             self._unlock(connection, _moves(table))
 
-    @contextmanager
-    def lock_chunk(self, connection: sa.Connection, name: str) -> Iterator[bool]:
-        """Hold the session's advisory lock of that name; False if another session has it."""
-        key = _advisory_key(name)
     def _take_moves(self, connection: sa.Connection, table: TableSpec, function: str) -> None:
         take = sql.SQL("SELECT {}({}::bigint)").format(sql.Identifier(function), _moves(table))
         with _translated("lock the table's moves"), cursor_of(connection) as cursor:
@@ -305,6 +305,10 @@ class PostgresWarehouse:
             except psycopg.errors.LockNotAvailable:
                 raise moves_busy(table) from None
 
+    @contextmanager
+    def lock_chunk(self, connection: sa.Connection, name: str) -> Iterator[bool]:
+        """Hold the session's advisory lock of that name; False if another session has it."""
+        key = _advisory_key(name)
         take = sql.SQL("SELECT pg_try_advisory_lock({}::bigint)").format(key)
         taken = bool(self._fetch(connection, take, "lock the chunk")[0][0])
         connection.commit()

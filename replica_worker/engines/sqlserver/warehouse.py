@@ -89,9 +89,9 @@ class SqlServerWarehouse:
         rows = fetch_rows(connection, staged.LIST_STAGING, "list the staging tables")
         return [str(row[0]) for row in rows]
 
-    def can_append(self, table: TableSpec) -> bool:
+    def can_append(self, connection: sa.Connection, table: TableSpec) -> bool:
         """Never: bulk copy works on a connection of its own, outside the caller's transaction."""
-        del table
+        del connection, table
         return False
 
     def append(
