@@ -2,9 +2,12 @@
 
 A range is half-open and holds the rows whose first key column lies in it; the first range has no
 beginning and the last no end, so every row lies in exactly one of them, whatever came to the
-source since the bounds were chosen. All that this asks of a key is that the server compares a bound
-with a column in one total order, and that the bound survives as text. Which order that is, and
-whether it tells all keys apart, does not matter.
+source since the bounds were chosen. A key that is NULL, as a source without a constraint may hold
+one, lies in the first: its row must be met, to be refused.
+
+All that this asks of a key is that the server compares a bound with a column in one total order,
+and that the bound survives as text. Which order that is, and whether it tells all keys apart, does
+not matter.
 """
 
 from __future__ import annotations
@@ -36,7 +39,7 @@ them; and bit, which has two values."""
 class KeyRange:
     """Rows whose first key column is at least `first` and below `end`, as the server orders."""
 
-    first: str | None  # as text; None: from the lowest
+    first: str | None  # as text; None: from the lowest, and NULL
     end: str | None  # None: to the highest
 
 

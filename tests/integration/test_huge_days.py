@@ -95,6 +95,20 @@ def test_key_without_a_definite_order_is_read_by_one_statement(replica: Replica)
     assert statements_of(replica.with_policy(split=SPLIT), "FLOATING") == whole
 
 
+def test_row_without_a_key_is_refused_by_its_column_and_not_passed_by(replica: Replica) -> None:
+    replica.at_source('ALTER TABLE "COM_5013"."SALES" DROP CONSTRAINT "SALES_pkey"')
+    replica.at_source('ALTER TABLE "COM_5013"."SALES" ALTER COLUMN "ID" DROP NOT NULL')
+    replica.at_source('INSERT INTO "COM_5013"."SALES" VALUES (NULL, %s, 1, NULL)', DAY)
+    split = replica.with_policy(split=SPLIT)
+    plan = plan_run(split.deployment, RunKind.BACKFILL, days=DayRange.one(DAY), tables=["SALES"])
+    run_id = begin_run(split.deployment, plan, asked_by="tests")
+    assert run_id
+    chunk = ChunkId(run_id=run_id, table="SALES", day=DAY)
+    assert split.work(chunk) is ChunkState.FAILED
+    assert "column ID: it holds NULL" in (split.row_of(chunk).error or "")
+    assert split.target_rows("SALES") == []
+
+
 def test_chunk_begins_again_when_one_of_its_statements_breaks_off(
     replica: Replica, proxy: Proxy
 ) -> None:

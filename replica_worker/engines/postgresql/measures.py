@@ -33,7 +33,7 @@ def key_bounds(selection: RowSelection, rows_apart: int, zone: ZoneInfo) -> sql.
           FROM (SELECT {key} AS k,
                        row_number() OVER (ORDER BY {key}) - 1 AS place
                   {rows}) AS numbered
-         WHERE place > 0 AND place % {apart} = 0
+         WHERE place > 0 AND place % {apart} = 0 AND k IS NOT NULL
          ORDER BY place
         """
     ).format(

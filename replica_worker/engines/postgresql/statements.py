@@ -92,16 +92,16 @@ def rows_of(selection: RowSelection, zone: ZoneInfo) -> sql.Composable:
 
 
 def _key_conditions(selection: RowSelection) -> Iterator[sql.Composable]:
-    if selection.keys is None:
+    keys, column = selection.keys, selection.table.key_columns[0]
+    if keys is None:
         return
-    column = selection.table.key_columns[0]
-    for sign, bound in ((">=", selection.keys.first), ("<", selection.keys.end)):
-        if bound is not None:
-            yield sql.SQL("{} {} {}").format(
-                column_of("t", column.name),
-                sql.SQL(sign),
-                _key_from_text(column, sql.Literal(bound)),
-            )
+    key = column_of("t", column.name)
+    if keys.first is not None:
+        yield sql.SQL("{} >= {}").format(key, _key_from_text(column, sql.Literal(keys.first)))
+    if keys.end is not None:
+        below = sql.SQL("{} < {}").format(key, _key_from_text(column, sql.Literal(keys.end)))
+        with_null = sql.SQL("({} OR {} IS NULL)").format(below, key)
+        yield with_null if keys.first is None else below
 
 
 def _ways_in(selection: RowSelection, zone: ZoneInfo) -> list[sql.Composable]:

@@ -37,7 +37,7 @@ def key_bounds(
           FROM (SELECT {key} AS k,
                        ROW_NUMBER() OVER (ORDER BY {key}) - 1 AS place
                   {rows}) AS numbered
-         WHERE place > 0 AND place % {apart} = 0
+         WHERE place > 0 AND place % {apart} = 0 AND k IS NOT NULL
          ORDER BY place{option}
         """,
         text=strategy_for(column.type).text(Fragment("k")),

@@ -76,17 +76,16 @@ def rows_of(selection: RowSelection, zone: ZoneInfo, *, also: Iterable[Fragment]
 
 
 def _key_conditions(selection: RowSelection) -> Iterator[Fragment]:
-    if selection.keys is None:
+    keys, column = selection.keys, selection.table.key_columns[0]
+    if keys is None:
         return
-    column = selection.table.key_columns[0]
-    for sign, bound in ((">=", selection.keys.first), ("<", selection.keys.end)):
-        if bound is not None:
-            yield compose(
-                "{c} {sign} {bound}",
-                c=column_of("t", column.name),
-                sign=sign,
-                bound=value(bound, key_type(column)),
-            )
+    key = column_of("t", column.name)
+    if keys.first is not None:
+        yield compose("{key} >= {bound}", key=key, bound=value(keys.first, key_type(column)))
+    if keys.end is not None:
+        below = compose("{key} < {bound}", key=key, bound=value(keys.end, key_type(column)))
+        with_null = compose("({below} OR {key} IS NULL)", below=below, key=key)
+        yield with_null if keys.first is None else below
 
 
 def _ways_in(selection: RowSelection, zone: ZoneInfo) -> list[Fragment]:

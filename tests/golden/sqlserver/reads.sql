@@ -178,7 +178,7 @@ SELECT CAST(k AS nvarchar(max)) AS bound
                        ROW_NUMBER() OVER (ORDER BY t.[SHOP]) - 1 AS place
                   FROM [COM_5013].[SALES] AS t
  WHERE (t.[DAY] >= CAST(? AS date) AND t.[DAY] < CAST(? AS date))) AS numbered
-         WHERE place > 0 AND place % 1000 = 0
+         WHERE place > 0 AND place % 1000 = 0 AND k IS NOT NULL
          ORDER BY place
 OPTION (MAXDOP 1)
 -- values: '2026-03-14', '2026-03-15'
@@ -190,7 +190,7 @@ SELECT CONVERT(varchar(50), k) AS bound
                       ROW_NUMBER() OVER (ORDER BY t.[ID]) - 1 AS place
                  FROM [COM_5013].[SHIFTS] AS t
 WHERE (t.[BEGUN] >= CAST(? AS datetimeoffset(3)) AND t.[BEGUN] < CAST(? AS datetimeoffset(3)))) AS numbered
-        WHERE place > 0 AND place % 1000 = 0
+        WHERE place > 0 AND place % 1000 = 0 AND k IS NOT NULL
         ORDER BY place
 -- values: '2026-03-14T00:00:00+08:00', '2026-03-15T00:00:00+08:00'
 GO
