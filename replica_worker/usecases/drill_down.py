@@ -1,12 +1,12 @@
 """Which rows of a chunk differ, found without reading the rows.
 
-day differs → digests of key buckets → (key, hash) of the rows in the buckets that differ, joined
-in Arrow. What is read of the source grows with what changed, not with the day.
+chunk differs → digests of key buckets → (key, hash) of the rows in the buckets that differ, joined
+in Arrow. What is read of the source grows with what changed, not with the chunk.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -18,18 +18,26 @@ from replica_worker.usecases.chunk_work import ChunkWork
 from replica_worker.usecases.deployment import Deployment
 from replica_worker.usecases.side_by_side import ask_both
 
+_HASHES_AT_ONCE = 200_000  # some 20 MB a side
+
 
 @dataclass(frozen=True, kw_only=True)
 class DifferingRows:
     """Keys of a chunk's rows that are not the same on both sides, in bounded lists."""
 
-    wanted: tuple[KeyList, ...]  # at the source; missing or different in the warehouse
-    surplus: tuple[KeyList, ...]  # only in the warehouse
+    wanted: tuple[KeyList, ...] = ()  # at the source; missing or different in the warehouse
+    surplus: tuple[KeyList, ...] = ()  # only in the warehouse
 
     @property
     def count(self) -> int:
         """Number of rows that differ."""
         return sum(keys.count for keys in (*self.wanted, *self.surplus))
+
+    def __add__(self, other: DifferingRows) -> DifferingRows:
+        """The rows of both."""
+        return DifferingRows(
+            wanted=(*self.wanted, *other.wanted), surplus=(*self.surplus, *other.surplus)
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,14 +57,30 @@ class BucketDigests:
             Digest.total(self.kind, self.target.values()),
         )
 
-    @property
-    def differing(self) -> frozenset[int]:
-        """The buckets that are not the same on both sides."""
-        return frozenset(
-            bucket
-            for bucket in self.source.keys() | self.target.keys()
-            if self.source.get(bucket) != self.target.get(bucket)
-        )
+
+def is_worth_a_drill(deployment: Deployment, rows: int, other_rows: int) -> bool:
+    """Whether a chunk of so many rows on the two sides is too large to be brought over whole."""
+    return min(rows, other_rows) >= deployment.policy.fewest_rows_to_drill
+
+
+def slices_of_buckets(
+    source: Mapping[int, Digest], target: Mapping[int, Digest]
+) -> Iterator[frozenset[int]]:
+    """The buckets that differ, as many at a time as hold a bounded number of rows."""
+    slice_: list[int] = []
+    rows = 0
+    for bucket in sorted({*source, *target}):
+        pair = (source.get(bucket), target.get(bucket))
+        if pair[0] == pair[1]:
+            continue
+        size = max(digest.rows for digest in pair if digest)
+        if slice_ and rows + size > _HASHES_AT_ONCE:
+            yield frozenset(slice_)
+            slice_, rows = [], 0
+        slice_.append(bucket)
+        rows += size
+    if slice_:
+        yield frozenset(slice_)
 
 
 def digest_buckets(
@@ -77,15 +101,34 @@ def digest_buckets(
 
 def find_differing_rows(
     deployment: Deployment, snapshot: Snapshot, work: ChunkWork, buckets: BucketDigests
+) -> DifferingRows | None:
+    """The rows that differ, by the hashes of those in the buckets that do.
+
+    None as soon as there are too many: then it is cheaper to bring the chunk over whole. Memory
+    holds their keys, and the hashes of a bounded number of rows.
+    """
+    most = buckets.totals[0].rows * deployment.policy.largest_share_to_drill
+    found = DifferingRows()
+    for some in slices_of_buckets(buckets.source, buckets.target):
+        found = found + _compare_hashes(deployment, snapshot, work, buckets, some)
+        if found.count > most:
+            return None
+    return found
+
+
+def _compare_hashes(
+    deployment: Deployment,
+    snapshot: Snapshot,
+    work: ChunkWork,
+    buckets: BucketDigests,
+    some: frozenset[int],
 ) -> DifferingRows:
-    """The rows that differ, by the hashes of those in the buckets that do."""
-    kind, of, bad = buckets.kind, buckets.of, buckets.differing
-    asked = work.source_rows
+    kind, of, asked = buckets.kind, buckets.of, work.source_rows
     theirs, ours = ask_both(
-        lambda: _table(snapshot.row_hashes(asked, kind, bad, of)),
+        lambda: _table(snapshot.row_hashes(asked, kind, some, of)),
         lambda: _table(
             deployment.warehouse.row_hashes(
-                work.connection, asked.on(Side.WAREHOUSE), kind, bad, of
+                work.connection, asked.on(Side.WAREHOUSE), kind, some, of
             )
         ),
     )

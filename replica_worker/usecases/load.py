@@ -8,22 +8,31 @@ import sqlalchemy as sa
 
 from replica_worker.engines.interface import Side
 from replica_worker.model.chunks import ChunkState
-from replica_worker.model.digests import Comparison, Verdict
+from replica_worker.model.counts import MergeCounts
+from replica_worker.model.digests import Comparison, Digest, Verdict
 from replica_worker.model.manifest import ExtractKind
 from replica_worker.model.specs import Strategy
 from replica_worker.usecases.chunk_records import (
     LOAD_CHECK,
+    ROWS,
     compare_digests,
     finish_unchanged,
     is_exposed,
     make_record,
+    refusal_written_down,
     replicate_or_refuse,
     require_target,
     skip_chunk,
 )
 from replica_worker.usecases.chunk_work import ChunkWork, ExtractRequest, Replicated, whole_chunk
 from replica_worker.usecases.deployment import Deployment
+from replica_worker.usecases.drill_down import (
+    digest_buckets,
+    find_differing_rows,
+    is_worth_a_drill,
+)
 from replica_worker.usecases.metered import MeteredSnapshot
+from replica_worker.usecases.repair_rows import repair_rows
 from replica_worker.usecases.replicate import replicate_rows
 from replica_worker.usecases.source_door import open_source
 
@@ -53,8 +62,8 @@ def _load_increment(deployment: Deployment, snapshot: MeteredSnapshot, work: Chu
     """Bring an incremental table up to date, and prove it.
 
     Rows above the highest rowversion that the target holds come first. What an increment cannot
-    show (deleted rows, rows committed late below the watermark) shows in the digests, and then
-    the whole table is brought over: the increment saves work, the digest decides.
+    show (deleted rows, rows committed late below the watermark) shows in the digests, and is
+    brought over then: the increment saves work, the digest decides.
     """
     comparison = compare_digests(deployment, snapshot, work)
     if comparison.is_equal:
@@ -86,9 +95,35 @@ def _load_increment(deployment: Deployment, snapshot: MeteredSnapshot, work: Chu
 
     first = replicate_or_refuse(deployment, snapshot, work, increment, record_if_equal)
     if not done:
+        _bring_rest(deployment, snapshot, work, comparison.source, first.counts)
+
+
+def _bring_rest(
+    deployment: Deployment,
+    snapshot: MeteredSnapshot,
+    work: ChunkWork,
+    source: Digest,
+    earlier: MergeCounts,
+) -> None:
+    """Bring over what the increment did not: the rows that differ, or all if that is cheaper.
+
+    `source` is the table's digest in the snapshot, `earlier` what the increment changed.
+    """
+    rows = None
+    present = deployment.warehouse.count_present(work.connection, work.staged(is_complete=True))
+    work.connection.commit()
+    if is_worth_a_drill(deployment, source.rows, present):
+        largest = max(source.rows, present)
+        buckets = digest_buckets(deployment, snapshot, work, source.kind, largest)
+        rows = find_differing_rows(deployment, snapshot, work, buckets)
+    if rows is None:
         whole = whole_chunk(work, part="full")
-        record = make_record(deployment, snapshot, work, earlier=first.counts)
+        record = make_record(deployment, snapshot, work, earlier=earlier)
         replicate_or_refuse(deployment, snapshot, work, whole, record)
+        return
+    record = make_record(deployment, snapshot, work, method=ROWS, earlier=earlier)
+    with refusal_written_down(deployment, snapshot, work):
+        repair_rows(deployment, snapshot, work, source, rows, record)
 
 
 def _load_strays(deployment: Deployment, snapshot: MeteredSnapshot, work: ChunkWork) -> None:

@@ -24,7 +24,11 @@ from replica_worker.usecases.chunk_records import (
 )
 from replica_worker.usecases.chunk_work import ChunkWork, whole_chunk
 from replica_worker.usecases.deployment import Deployment
-from replica_worker.usecases.drill_down import digest_buckets, find_differing_rows
+from replica_worker.usecases.drill_down import (
+    digest_buckets,
+    find_differing_rows,
+    is_worth_a_drill,
+)
 from replica_worker.usecases.metered import MeteredSnapshot
 from replica_worker.usecases.repair_rows import repair_rows
 from replica_worker.usecases.source_door import open_source
@@ -40,16 +44,11 @@ def check_chunk(deployment: Deployment, work: ChunkWork, options: RunOptions) ->
         if comparison.is_equal or not options.repair:
             _finish(deployment, snapshot, work, comparison)
             return ChunkState.CHECKED
-        if not _is_worth_a_drill(deployment, comparison):
+        if not is_worth_a_drill(deployment, comparison.source.rows, comparison.target.rows):
             _bring_whole(deployment, snapshot, work, comparison, may_move=False)
             return ChunkState.CHECKED
     _mend_rows(deployment, work, comparison)
     return ChunkState.CHECKED
-
-
-def _is_worth_a_drill(deployment: Deployment, comparison: Comparison) -> bool:
-    fewest = deployment.policy.fewest_rows_to_drill
-    return min(comparison.source.rows, comparison.target.rows) >= fewest
 
 
 def _mend_rows(deployment: Deployment, work: ChunkWork, seen: Comparison) -> None:
@@ -69,7 +68,7 @@ def _mend_rows(deployment: Deployment, work: ChunkWork, seen: Comparison) -> Non
             _finish(deployment, snapshot, work, comparison)
             return
         rows = find_differing_rows(deployment, snapshot, work, buckets)
-        if rows.count > comparison.source.rows * deployment.policy.largest_share_to_drill:
+        if rows is None:
             _bring_whole(deployment, snapshot, work, comparison, may_move=True)
             return
         record = make_record(deployment, snapshot, work, comparison, method=ROWS)

@@ -32,8 +32,9 @@ def repair_rows(
 ) -> Replicated:
     """Bring over the rows that differ; returns when data and ledger are committed.
 
-    `source` is the chunk's digest in the snapshot: the merged chunk is proven equal to it. The
-    caller holds the lock of the table's moves, and took the snapshot under it.
+    `source` is the chunk's digest in the snapshot: the merged chunk is proven equal to it. Unless
+    the chunk is the whole table, the caller holds the lock of the table's moves, and took the
+    snapshot under it.
 
     Raises:
         DeletesRefusedError: more of the target's rows would go than the guard allows.

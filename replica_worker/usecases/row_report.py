@@ -22,9 +22,10 @@ from replica_worker.engines.interface import (
     Side,
     Snapshot,
 )
-from replica_worker.model.digests import Digest, DigestKind, buckets_for
+from replica_worker.model.digests import DigestKind, buckets_for
 from replica_worker.model.encoding import encode_rows
 from replica_worker.model.specs import ColumnSpec, TableSpec
+from replica_worker.usecases.drill_down import slices_of_buckets
 from replica_worker.usecases.side_by_side import ask_both
 
 Answer = TypeVar("Answer")
@@ -34,8 +35,6 @@ MISSING, SURPLUS, DIFFERS = "missing in the warehouse", "only in the warehouse",
 ELSEWHERE = "on another day in the warehouse"
 ELSEWHERE_AT_SOURCE = "on another day at the source"
 CHANGED_MEANWHILE = "changed while it was compared"
-
-_HASHES_AT_ONCE = 200_000  # some 20 MB a side
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,30 +84,12 @@ def report_rows(
     digests = both.ask(
         lambda snapshot, side: snapshot.digest_buckets(rows.on(side), DigestKind.CONTENT, of)
     )
-    for buckets in _slices(*digests):
+    for buckets in slices_of_buckets(*digests):
         differing = _differing_keys(both, rows, buckets, of)
         first = differing.slice(0, most - len(found)).to_pylist()
         found.extend(_report_row(both, rows.table, row) for row in first)
         count += differing.num_rows
     return tuple(found), count
-
-
-def _slices(source: Mapping[int, Digest], target: Mapping[int, Digest]) -> Iterator[frozenset[int]]:
-    """The buckets that differ, as many at a time as hold a bounded number of rows."""
-    slice_: list[int] = []
-    rows = 0
-    for bucket in sorted({*source, *target}):
-        pair = (source.get(bucket), target.get(bucket))
-        if pair[0] == pair[1]:
-            continue
-        size = max(digest.rows for digest in pair if digest)
-        if slice_ and rows + size > _HASHES_AT_ONCE:
-            yield frozenset(slice_)
-            slice_, rows = [], 0
-        slice_.append(bucket)
-        rows += size
-    if slice_:
-        yield frozenset(slice_)
 
 
 def _differing_keys(both: Both, rows: RowSelection, buckets: frozenset[int], of: int) -> pa.Table:

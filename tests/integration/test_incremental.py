@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from support.replica import NEXT_DAY, Replica
+from support.replica import NEXT_DAY, Outcome, Replica
 from support.specs import STAFF, spec_text
 
-from replica_worker.model.chunks import ChunkState
+from replica_worker.model.chunks import Action, ChunkId, ChunkState, RunKind
 from replica_worker.model.digests import Verdict
 
 
@@ -58,6 +58,86 @@ def test_deleted_rows_show_in_the_digest_and_bring_the_whole_table(
     assert outcome.counts == (1 if at_once else 0, 0, 2)
     assert outcome.row.file == f"STAFF/{NEXT_DAY}/{outcome.row.chunk.run_id}.full.parquet"
     assert_equal(replica)
+
+
+LARGE = 20_000
+
+
+@pytest.fixture
+def large(make_replica) -> Replica:
+    """A table that is worth a drill-down."""
+    replica = make_replica(spec_text(STAFF))
+    replica.make_source()
+    replica.at_source(
+        'INSERT INTO "COM_5013"."STAFF" SELECT n, \'name \' || n, '
+        "decode(lpad(to_hex(n), 16, '0'), 'hex') FROM generate_series(1, %s) n",
+        LARGE,
+    )
+    assert replica.load("STAFF").counts == (LARGE, 0, 0)
+    return replica
+
+
+def assert_mended_row_by_row(replica: Replica, outcome: Outcome) -> None:
+    """The copy is equal, and the source gave a few hundred rows and hashes for it."""
+    assert outcome.returned is ChunkState.MERGED, outcome.error
+    (audit,) = outcome.audit
+    assert (audit.check_name, audit.method, audit.verdict) == ("load", "rows", Verdict.MATCH)
+    assert audit.source_rows_read is not None
+    assert 0 < audit.source_rows_read < 400
+    assert_equal(replica)
+
+
+def test_rows_deleted_from_a_large_table_cost_the_hashes_of_their_buckets(large: Replica) -> None:
+    large.at_source('DELETE FROM "COM_5013"."STAFF" WHERE "ID" IN (1, 777, 20000)')
+    outcome = large.load("STAFF", NEXT_DAY)
+    assert outcome.counts == (0, 0, 3)
+    assert_mended_row_by_row(large, outcome)
+
+
+def test_late_commits_in_a_large_table_are_found_beside_the_increment(large: Replica) -> None:
+    large.insert("STAFF", (30_001, "late", version(5)), (30_002, "new", version(LARGE + 1)))
+    large.at_source(
+        'UPDATE "COM_5013"."STAFF" SET "NAME" = \'late\', "RV" = %s WHERE "ID" = 9', version(6)
+    )
+    large.at_source('DELETE FROM "COM_5013"."STAFF" WHERE "ID" = 10')
+    before = large.row_places("STAFF")
+    outcome = large.load("STAFF", NEXT_DAY)
+    assert outcome.counts == (2, 1, 1)
+    assert_mended_row_by_row(large, outcome)
+    after = large.row_places("STAFF")
+    assert sum(after.get(text) == place for text, place in before.items()) == LARGE - 2
+
+
+def test_large_table_that_changed_a_lot_is_brought_over_whole(large: Replica) -> None:
+    large.at_source(
+        'UPDATE "COM_5013"."STAFF" SET "RV" = \'\\x0000000000000001\' WHERE "ID" > 9000'
+    )
+    outcome = large.load("STAFF", NEXT_DAY)
+    assert outcome.counts == (0, LARGE - 9000, 0)
+    assert [audit.method for audit in outcome.audit] == ["whole"]
+    assert_equal(large)
+
+
+def test_deletes_from_a_large_table_are_guarded_and_nothing_is_lost(large: Replica) -> None:
+    careless = large.with_policy(largest_share_to_drill=9)
+    large.at_source('DELETE FROM "COM_5013"."STAFF" WHERE "ID" > 100')
+    refused = careless.load("STAFF", NEXT_DAY)
+    assert (refused.returned, refused.row.verdict) == (ChunkState.REFUSED, Verdict.REFUSED)
+    assert len(large.target_rows("STAFF")) == LARGE
+    assert large.staging_tables() == []
+    allowed = careless.load("STAFF", NEXT_DAY, allow_deletes=True)
+    assert allowed.counts == (0, 0, LARGE - 100)
+    assert_equal(large)
+
+
+def test_what_was_mended_row_by_row_is_replayed(large: Replica) -> None:
+    large.at_source('DELETE FROM "COM_5013"."STAFF" WHERE "ID" IN (1, 777)')
+    large.insert("STAFF", (30_001, "late", version(5)))
+    large.load("STAFF", NEXT_DAY)
+    large.at_target('DELETE FROM dbo."STAFF"')
+    run_id = large.begin(("STAFF", NEXT_DAY, Action.REPLAY), kind=RunKind.REPLAY)
+    assert large.work(ChunkId(run_id=run_id, table="STAFF", day=NEXT_DAY)) is ChunkState.MERGED
+    assert_equal(large)
 
 
 def test_row_committed_late_below_the_watermark_is_found(replica: Replica) -> None:
