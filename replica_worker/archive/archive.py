@@ -77,6 +77,11 @@ class ExtractName:
         """The manifest's name in the archive."""
         return f"{self.folder}/{self.stem}{_MANIFEST}"
 
+    @property
+    def unmerged(self) -> str:
+        """The manifest's name in the archive when the extract was not merged."""
+        return f"{self.folder}/{self.stem}{_UNMERGED}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class ExtractOrder:
@@ -99,12 +104,13 @@ class Archive:
     def write(self, order: ExtractOrder, batches: Iterable[pa.RecordBatch]) -> Manifest:
         """Stream the batches into a Parquet file and put its manifest beside it.
 
-        An earlier attempt's manifest is removed first, so that no manifest ever stands beside a
-        file it does not describe.
+        An earlier attempt's manifest is removed first, set aside or not, so that none ever stands
+        beside a file it does not describe.
         """
         started = time.monotonic()
         with storage_errors(f"write {order.name.parquet}"):
             self._store.remove(order.name.manifest)
+            self._store.remove(order.name.unmerged)
             with self._store.create(order.name.parquet) as file:
                 sink = _HashingSink(file)
                 rows = _write_parquet(sink, order.spec.arrow_schema, batches)
@@ -148,7 +154,7 @@ class Archive:
     def set_aside(self, name: ExtractName) -> None:
         """Let the extract count for nothing, as it was not merged; its files stay for people."""
         with storage_errors(f"set {name.manifest} aside"):
-            self._store.rename(name.manifest, f"{name.folder}/{name.stem}{_UNMERGED}")
+            self._store.rename(name.manifest, name.unmerged)
 
     def days(self, table: str) -> list[date]:
         """Days of which the archive may hold extracts of the table, in order."""

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from replica_worker.archive.archive import ExtractName
 from replica_worker.engines.interface import Snapshot, StagedChunk
 from replica_worker.errors import ArchiveError, MergeError, ReplicaError, RowsElsewhereError
+from replica_worker.model.specs import Strategy
 from replica_worker.usecases.chunk_work import (
     ChunkWork,
     ExtractRequest,
@@ -36,6 +37,7 @@ from replica_worker.usecases.moved_rows import Surplus, stage_moved_rows
 from replica_worker.usecases.source_door import open_source
 
 _log = logging.getLogger(__name__)
+_OF_OTHERS = ("again", "from-")  # parts: a child's chunk brought them, or another day's
 
 
 def replicate_rows(
@@ -168,6 +170,24 @@ def _set_aside(deployment: Deployment, extracts: list[ExtractName]) -> None:
     try:
         for name in extracts:
             deployment.archive.set_aside(name)
+    except ArchiveError as error:
+        _log.warning("%s", error)
+
+
+def set_aside_earlier(deployment: Deployment, work: ChunkWork) -> None:
+    """Let count for nothing what earlier attempts of the chunk extracted: it is still open.
+
+    Data and the end of a chunk commit together, so none of it was merged. That is not so of
+    increments, which commit before the chunk ends, and of what was brought for another chunk.
+    """
+    if work.claim.attempt == 1 or work.spec.strategy is Strategy.INCREMENTAL:
+        return
+    chunk = work.claim.chunk
+    try:
+        for name, manifest in deployment.archive.extracts(chunk.table, chunk.day):
+            is_own = name.run_id == chunk.run_id and not name.part.startswith(_OF_OTHERS)
+            if is_own and manifest.attempt < work.claim.attempt:
+                deployment.archive.set_aside(name)
     except ArchiveError as error:
         _log.warning("%s", error)
 

@@ -34,6 +34,7 @@ from replica_worker.usecases.leases import LeaseKeeper
 from replica_worker.usecases.load import bring_parent_on, load_chunk
 from replica_worker.usecases.reconcile import check_chunk
 from replica_worker.usecases.replay import replay_chunk
+from replica_worker.usecases.replicate import set_aside_earlier
 from replica_worker.usecases.undo import undo_chunk
 
 _log = logging.getLogger(__name__)
@@ -109,6 +110,7 @@ def _load_or_check(deployment: Deployment, work: ChunkWork, options: RunOptions)
         return replay_chunk(deployment, work)
     if work.claim.action is Action.UNDO:
         return undo_chunk(deployment, work, options.undo_of or "")
+    set_aside_earlier(deployment, work)
     try:
         if work.claim.action is Action.LOAD:
             return load_chunk(deployment, work)

@@ -12,6 +12,8 @@ import pytest
 from support.replica import DAY, NEXT_DAY, Replica
 from support.specs import ITEMS, LINES, SALES, STAFF, spec_text
 
+from replica_worker.checkpoints import Checkpoint, watch
+from replica_worker.errors import DatabaseUnreachableError
 from replica_worker.ledger.runs import Run, RunOptions
 from replica_worker.model.chunks import ChunkState, RunKind, RunStatus
 from replica_worker.model.days import DayRange
@@ -233,3 +235,32 @@ def test_a_day_whose_extracts_are_gone_is_skipped(replica: Replica) -> None:
     run_id = replay(replica, "SALES").run_id
     states = [row.state for row in replica.deployment.ledger.chunks.of_run(run_id)]
     assert states == [ChunkState.SKIPPED, ChunkState.MERGED]
+
+
+def test_a_fix_that_was_extracted_but_never_merged_is_not_replayed(replica: Replica) -> None:
+    change = 'UPDATE "COM_5013"."SALES" SET "NOTE" = %s WHERE "ID" = 2'
+    replica.at_source(change, "a fix")
+    broken: list[Checkpoint] = []
+
+    def break_once(point: Checkpoint) -> None:
+        if point is Checkpoint.EXTRACTED and not broken:
+            broken.append(point)
+            replica.at_source(change, "sale")
+            raise DatabaseUnreachableError(
+                operation="merge", cause="cut", next_step="", retryable=True
+            )
+
+    watch(break_once)
+    try:
+        hasty = replica.with_policy(first_delay_seconds=0.01)
+        checked = run(hasty, RunKind.CHECK_FIXES, DayRange.one(DAY), "SALES")
+    finally:
+        watch(None)
+    assert broken, "an extract was made"
+    (chunk,) = [row for row in replica.deployment.ledger.chunks.of_run(checked.run_id)
+                if row.chunk.day == DAY]  # fmt: skip
+    assert (chunk.state, chunk.verdict, chunk.attempt) == (ChunkState.CHECKED, "match", 2)
+
+    empty_warehouse(replica)
+    replay(replica)
+    assert_equal(replica)
