@@ -6,6 +6,7 @@ rate, one share behind the other. A share that nobody uses has run out when its 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -57,4 +58,8 @@ def next_turn(*, now: datetime, taken_until: datetime | None, amount: int, per_s
     if not per_second:
         return Turn(begins=now, ends=taken_until or now)
     begins = max(now, taken_until or now)
-    return Turn(begins=begins, ends=begins + timedelta(seconds=amount / per_second))
+    # Up to a whole millisecond, which is what every ledger can keep of an instant.
+    lasts = timedelta(milliseconds=math.ceil(1000 * amount / per_second))
+    beyond = begins.microsecond % 1000
+    whole = begins - timedelta(microseconds=beyond) + timedelta(milliseconds=beyond > 0)
+    return Turn(begins=begins, ends=whole + lasts)

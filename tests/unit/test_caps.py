@@ -23,6 +23,14 @@ def test_shares_begin_one_behind_the_other() -> None:
     assert begins == [0 * SECOND, 2 * SECOND, 4 * SECOND]
 
 
+def test_turns_end_at_whole_milliseconds_and_never_early() -> None:
+    begins = NOW + timedelta(microseconds=123_456)
+    turn = next_turn(now=begins, taken_until=None, amount=1, per_second=3_000)
+    assert turn.begins == begins
+    assert turn.ends == NOW + timedelta(milliseconds=125)
+    assert turn.ends - begins >= timedelta(seconds=1 / 3_000)
+
+
 def test_share_of_a_dead_worker_runs_out() -> None:
     dead = next_turn(now=NOW, taken_until=None, amount=5_000, per_second=1_000)
     later = next_turn(now=NOW + 9 * SECOND, taken_until=dead.ends, amount=1, per_second=1_000)
