@@ -319,6 +319,7 @@ class Runs:
                 .values(
                     state=ChunkState.PENDING,
                     failures=0,
+                    outages=0,
                     not_before=sa.null(),
                     verdict=sa.null(),
                     finished_at=sa.null(),

@@ -90,6 +90,15 @@ def test_retry_does_the_failed_chunks_again_in_the_same_run(
     assert replica.target_rows("ITEMS") == replica.source_rows("ITEMS")
 
 
+def test_retry_forgets_the_outages_of_before(replica: Replica) -> None:
+    """After hours of an outage the next moment's must not end the chunk at once."""
+    run_id = begin(replica)
+    replica.at_target("UPDATE dbo.etl_progress SET state = 'failed', failures = 1, outages = 499")
+    assert retry_run(replica.deployment, run_id)
+    assert set(replica.at_target("SELECT failures, outages FROM dbo.etl_progress")) == {(0, 0)}
+    assert work(replica, run_id) is RunStatus.SUCCEEDED
+
+
 def test_retry_may_fail_again(replica: Replica) -> None:
     break_items(replica)
     run_id = begin(replica)
