@@ -1,7 +1,6 @@
 """The writing side of the PostgreSQL engine: staging, merge, chunk locks.
 
-Statements run on the caller's SQLAlchemy connection and in its transaction. COPY goes through
-the psycopg connection underneath, as the bytes that `pgpq` encodes from Arrow batches.
+Statements run on the caller's SQLAlchemy connection and in its transaction.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ from typing import Any
 import psycopg
 import pyarrow as pa
 import sqlalchemy as sa
-from pgpq import ArrowToPostgresBinaryEncoder
 from psycopg import sql
 
 from replica_worker.engines.books import Books
@@ -34,6 +32,7 @@ from replica_worker.engines.postgresql.arrays import staging_schema
 from replica_worker.engines.postgresql.books import PostgresBookStatements
 from replica_worker.engines.postgresql.catalogue import require_columns, takes_binary
 from replica_worker.engines.postgresql.connect import cursor_of, is_broken, make_sqlalchemy_engine
+from replica_worker.engines.postgresql.copying import copy_rows
 from replica_worker.engines.postgresql.errors import translate
 from replica_worker.engines.postgresql.types import FoundColumn
 from replica_worker.errors import MergeError
@@ -42,7 +41,6 @@ from replica_worker.model.digests import KEY_BUCKETS, Digest, DigestKind
 from replica_worker.model.specs import TableSpec
 from replica_worker.pulse import give_sign
 
-_ENCODED_BYTES = 2 * 1024 * 1024  # of Arrow that are encoded at once
 _HASHES_PER_BATCH = 10_000  # some 2 MB
 _PLAN_FROM_ROWS = 1000  # below so many staged rows the planner's guess is good enough
 
@@ -70,7 +68,7 @@ class PostgresWarehouse:
         operation = f"load the staging table of {table.name}"
         copy_into = statements.copy_into_staging(table, staging)
         with _translated(operation):
-            rows = _copy(connection, copy_into, staging_schema(table), batches)
+            rows = copy_rows(connection, copy_into, staging_schema(table), batches)
         if rows >= _PLAN_FROM_ROWS:
             self._run(connection, statements.analyze_staging(table, staging), operation)
         return rows
@@ -95,7 +93,7 @@ class PostgresWarehouse:
         """Load the rows of a chunk that the target has no row of, without staging them."""
         copy_into = statements.copy_into_target(chunk.table)
         with _taken_keys(chunk, f"load table {chunk.table.target_name}"):
-            return _copy(connection, copy_into, staging_schema(chunk.table), batches)
+            return copy_rows(connection, copy_into, staging_schema(chunk.table), batches)
 
     def holds_exactly(self, connection: sa.Connection, chunk: StagedChunk) -> bool:
         """Whether the target's rows of a complete chunk are the staged ones, value for value."""
@@ -399,35 +397,3 @@ def _taken_keys(chunk: StagedChunk, operation: str) -> Iterator[None]:
             if chunk.is_whole_table:
                 raise
             raise rows_elsewhere(chunk.table) from None
-
-
-def _copy(
-    connection: sa.Connection,
-    copy_into: sql.Composable,
-    schema: pa.Schema,
-    batches: Iterable[pa.RecordBatch],
-) -> int:
-    with cursor_of(connection) as cursor:
-        with cursor.copy(statements.text_of(copy_into)) as copy:
-            _write_encoded(copy, schema, batches)
-        return int(cursor.rowcount)
-
-
-def _write_encoded(copy: Any, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
-    encoder = ArrowToPostgresBinaryEncoder(schema)
-    copy.write(encoder.write_header())
-    for batch in batches:
-        rows = max(1, batch.num_rows * _ENCODED_BYTES // max(1, batch.nbytes))
-        for start in range(0, batch.num_rows, rows):
-            give_sign()
-            copy.write(encoder.write_batch(_cast(batch.slice(start, rows), schema)))
-    copy.write(encoder.finish())
-
-
-def _cast(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """The batch with the few columns cast whose staging type is another Arrow type."""
-    arrays = [
-        array if array.type == field.type else array.cast(field.type)
-        for array, field in zip(batch.columns, schema, strict=True)
-    ]
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
