@@ -7,6 +7,7 @@ one may exceed what is left, and the next share then pays for it.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -14,11 +15,14 @@ from collections.abc import Callable
 from replica_worker.model.caps import Share, SourceCaps
 from replica_worker.pulse import give_sign
 
+_log = logging.getLogger(__name__)
+
 SHARE_SECONDS = 1.0
 """For how long, at the capped rate, a share lasts. A worker may read it at once."""
 
 _GOOD_FOR_SECONDS = 10.0  # what is left of a share may be used so long after it was taken
 _SLICE_SECONDS = 0.5  # of waiting, between two signs that the work goes on
+_LONG_SECONDS = 60.0  # a wait of which somebody wants to know
 
 TakeShare = Callable[[Share, SourceCaps], float]
 """Takes a share from the ledger; seconds until it may be used."""
@@ -41,7 +45,10 @@ class Allowance:
 
     def wait(self, caps: SourceCaps, take: TakeShare) -> None:
         """Return when there is something left to read, after a wait for a new share if need be."""
-        turn = time.monotonic() + self._seconds_to_turn(caps, take)
+        seconds = self._seconds_to_turn(caps, take)
+        if seconds > _LONG_SECONDS:
+            _log.warning("the next share of the capped source comes in %.0f s", seconds)
+        turn = time.monotonic() + seconds
         while (left := turn - time.monotonic()) > 0:
             give_sign()
             time.sleep(min(left, _SLICE_SECONDS))
