@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
@@ -243,8 +244,9 @@ def test_merge_runs_again_after_its_transaction_was_ended(
 
 
 def test_connection_that_drops_in_a_merge_leaves_no_trace(
-    proxy: Proxy, site: SqlServerSite, table: TableSpec
+    proxy: Proxy, site: SqlServerSite, table: TableSpec, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """Neither in the target, nor in what people read: the pool would write a traceback."""
     warehouse = migrated(SqlServerEngine(options(proxy.in_front_of(site.target_url))), table)
     load(warehouse, table, [batch_of(table, [(1, "a")])])
     try:
@@ -258,6 +260,7 @@ def test_connection_that_drops_in_a_merge_leaves_no_trace(
             assert warehouse.merge(connection, chunk(table)).inserted == 1
     finally:
         warehouse.sql.dispose()
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 def test_settings_of_the_session_hold_for_every_statement(warehouse: Warehouse) -> None:
