@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 from functools import lru_cache
 
 from replica_worker.settings import load_settings
 from replica_worker.usecases.deployment import Deployment
 from replica_worker.wiring import connect_deployment
+
+# Of a worker and its children, which inherit it. Containers that share their machine's name number
+# their processes alike: one that ends must not give back what another's child is at.
+_START = secrets.token_hex(3)
 
 
 @lru_cache(maxsize=1)
@@ -35,5 +40,5 @@ def worker_name() -> str:
 
 
 def name_of_process(pid: int) -> str:
-    """Names a process of this machine in the ledger."""
-    return f"{socket.gethostname()}:{pid}"
+    """Names this process or a child of it in the ledger."""
+    return f"{socket.gethostname()}:{pid}.{_START}"
