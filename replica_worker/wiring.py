@@ -53,7 +53,7 @@ def connect_deployment(settings: Settings) -> Deployment:
         target_name=_name_of(settings.target_url),
         warehouse=warehouse,
         archive=Archive(open_store(settings.exports)),
-        ledger=Ledger(warehouse.sql, schema=spec.target_schema),
+        ledger=Ledger(warehouse.sql, warehouse.at_once, schema=spec.target_schema),
         policy=Policy(
             lease_seconds=settings.lease,
             silent_after_seconds=settings.silence_limit.total_seconds(),

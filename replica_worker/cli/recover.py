@@ -18,7 +18,7 @@ from replica_worker.cli.render import print_plan, print_troubles
 from replica_worker.cli.session import Session, open_session, require_metadata_tables, this_worker
 from replica_worker.cli.work import OpenRun, bring_about, carry_out
 from replica_worker.errors import ArchiveError
-from replica_worker.ledger.runs import RunOptions
+from replica_worker.ledger.options import RunOptions
 from replica_worker.model.chunks import TROUBLE_STATES, Plan, RunKind
 from replica_worker.model.days import DayRange
 from replica_worker.usecases.runs import (

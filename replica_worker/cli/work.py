@@ -30,7 +30,8 @@ from replica_worker.cli.session import (
     who_asks,
 )
 from replica_worker.errors import SettingsError
-from replica_worker.ledger.runs import Run, RunOptions
+from replica_worker.ledger.options import RunOptions
+from replica_worker.ledger.runs import Run
 from replica_worker.model.chunks import Plan, RunKind, RunStatus
 from replica_worker.model.days import ONE_DAY, DayRange, yesterday
 from replica_worker.model.digests import Verdict

@@ -13,7 +13,7 @@ Rules every engine keeps:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -232,6 +232,14 @@ class StagedChunk:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class SlotsOf:
+    """So many sessions at once may do what the name says."""
+
+    name: str
+    count: int
+
+
 class Warehouse(Protocol):
     """The database that the product owns: staging, merge, ledger, migrations.
 
@@ -240,7 +248,14 @@ class Warehouse(Protocol):
     """
 
     sql: sa.Engine
+    at_once: sa.Engine
+    """The same pool for single statements: where the engine can, each commits by itself, in one
+    round trip. Elsewhere it is like `sql`; so whoever writes by it commits all the same."""
     books: Books[Any]  # compares the target tables with each other
+
+    def transaction(self, connection: sa.Connection) -> AbstractContextManager[None]:
+        """A transaction over a connection of either kind: committed, or undone by an error."""
+        ...
 
     def create_staging(self, connection: sa.Connection, table: TableSpec, staging: str) -> None:
         """Make an empty staging table for one attempt."""
@@ -264,7 +279,9 @@ class Warehouse(Protocol):
         """Names of all staging tables."""
         ...
 
-    def can_append(self, connection: sa.Connection, table: TableSpec) -> bool:
+    def can_append(
+        self, connection: sa.Connection, table: TableSpec, along: Mapping[str, Any] | None = None
+    ) -> bool:
         """Whether `append` can load the target as it is: rows need no conversion on their way."""
         ...
 
@@ -293,8 +310,13 @@ class Warehouse(Protocol):
         """Keys of the target's rows, on any day, that differ from their staged twins."""
         ...
 
-    def require_table(self, connection: sa.Connection, table: TableSpec) -> bool:
-        """Whether the target is there; SchemaMismatchError if it cannot hold what the spec says."""
+    def require_table(
+        self, connection: sa.Connection, table: TableSpec, along: Mapping[str, Any] | None = None
+    ) -> bool:
+        """Whether the target is there; SchemaMismatchError if it cannot hold what the spec says.
+
+        `along`: the answers to `along` of the same table, if it was asked.
+        """
         ...
 
     def holds_rows(self, connection: sa.Connection, chunk: StagedChunk) -> bool:
@@ -381,14 +403,41 @@ class Warehouse(Protocol):
         """Hold the session's lock under which alone rows of other days may be overwritten."""
         ...
 
-    def lock_chunk(self, connection: sa.Connection, name: str) -> AbstractContextManager[bool]:
-        """Hold the session's lock of that name; False if another session has it."""
+    def along(
+        self, table: TableSpec, lock: str, slots: SlotsOf
+    ) -> Mapping[str, sa.ColumnElement[Any]]:
+        """What a statement can ask along: columns that take the lock and a slot, and describe.
+
+        None where an engine cannot do that. The answers are for `lock_chunk`, which gives back
+        what was taken, and for `require_table`.
+        """
         ...
 
-    def lock_slot(
-        self, connection: sa.Connection, name: str, slots: int
+    def lock_chunk(
+        self,
+        connection: sa.Connection,
+        name: str,
+        slots: SlotsOf | None = None,
+        along: Mapping[str, Any] | None = None,
     ) -> AbstractContextManager[bool]:
-        """Hold the session's lock of one of `slots` slots of that name; False if none is free.
+        """Hold the session's lock of that name; False if another session has it.
+
+        `along`: the answers to `along` of the same lock and slots on this connection, if it was
+        asked; what was taken is not taken again. Slots may be kept as long as the lock.
+        """
+        ...
+
+    def ask_in_parting(
+        self, connection: sa.Connection, query: sa.Select[Any]
+    ) -> sa.Row[Any] | None:
+        """The last that is asked under `lock_chunk`: the query's row, if it has one.
+
+        An engine may give the locks back with it. No transaction is open.
+        """
+        ...
+
+    def lock_slot(self, connection: sa.Connection, slots: SlotsOf) -> AbstractContextManager[bool]:
+        """Hold the session's lock of one of some slots; False if none is free.
 
         A session that holds a slot may be given the same one again.
         """
@@ -444,6 +493,10 @@ class Engine(Protocol):
 
         The columns take NULL or have a default of the server's.
         """
+        ...
+
+    def add_indexes_ddl(self, metadata: sa.MetaData) -> str:
+        """Re-runnable statements that add the tables' indexes to tables that are there."""
         ...
 
     def select_view_ddl(self, schema: str, name: str, select: sa.Select[Any]) -> str:

@@ -14,6 +14,7 @@ from replica_worker.ledger.clock import utc_now
 from replica_worker.model.chunks import ChunkId
 from replica_worker.model.counts import MergeCounts
 from replica_worker.model.digests import Cause, Digest, DigestKind, Verdict
+from replica_worker.trips import DEFERRED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +73,8 @@ class Audit:
         }
         audit = self._audit
         connection.execute(
-            sa.delete(audit).where(*(audit.c[name] == value for name, value in key.items()))
+            sa.delete(audit).where(*(audit.c[name] == value for name, value in key.items())),
+            execution_options={DEFERRED: True},
         )
         connection.execute(
             sa.insert(audit).values(
@@ -94,7 +96,8 @@ class Audit:
                 source_bytes_read=_or_null(entry.source_bytes_read),
                 note=entry.note or sa.null(),
                 checked_at=utc_now(),
-            )
+            ),
+            execution_options={DEFERRED: True},
         )
 
     def last_proof(self, table: str, day: date, kind: DigestKind) -> tuple[Digest, Digest] | None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from replica_worker.ledger.clock import Reading
+from replica_worker.ledger.options import RunOptions
 from replica_worker.ledger.source_uses import read_use
 from replica_worker.model.chunks import Action, ChunkId, ChunkState
 from replica_worker.model.source_use import SourceUse
@@ -21,6 +24,9 @@ class Claim:
     failures: int  # attempts before this one that ended with an error or a worker's death
     outages: int = 0  # attempts before this one that ended because a database was away
     rows_expected: int | None = None  # at the source when it was planned; None: not known
+    options: RunOptions = field(default_factory=RunOptions)  # of its run
+    began: Reading | None = None  # when it was claimed; None: the claim is another's
+    along: Mapping[str, Any] = field(default_factory=dict, compare=False)  # asked with the claim
     use: SourceUse = field(default_factory=SourceUse, compare=False)  # so far, by this attempt
 
 

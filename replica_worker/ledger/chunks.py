@@ -1,4 +1,4 @@
-"""Chunks in the ledger: handed out, claimed, kept alive, finished.
+"""Chunks in the ledger: claimed, kept alive, finished.
 
 A claim is one conditional UPDATE that raises the attempt number. Whoever holds an older number
 has lost the chunk: `finish` then updates no row and the caller's transaction must not commit.
@@ -6,8 +6,9 @@ has lost the chunk: `finish` then updates no row and the caller's transaction mu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from datetime import UTC, date
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,8 +21,10 @@ from replica_worker.ledger.chunk_rows import (
     chunk_row_of,
     claim_of,
 )
-from replica_worker.ledger.clock import utc_now
+from replica_worker.ledger.clock import Reading, utc_now
+from replica_worker.ledger.handing_out import is_due
 from replica_worker.ledger.nulls import spell_nulls
+from replica_worker.ledger.options import RunOptions
 from replica_worker.ledger.source_uses import add_use
 from replica_worker.model.chunks import (
     OPEN_STATES,
@@ -35,106 +38,84 @@ from replica_worker.model.digests import Verdict
 
 
 class Chunks:
-    """Hands out, claims and finishes chunks."""
+    """Claims and finishes chunks."""
 
-    def __init__(self, engine: sa.Engine, metadata: sa.MetaData) -> None:
+    def __init__(self, engine: sa.Engine, at_once: sa.Engine, metadata: sa.MetaData) -> None:
         self._engine = engine
+        self._at_once = at_once
         schema = metadata.schema
         self._runs = metadata.tables[f"{schema}.replica_run_history"]
         self._chunks = metadata.tables[f"{schema}.etl_progress"]
 
-    # ------------------------------------------------------------ handing out
-
-    def take_pending(self, run_id: str, *, window: int, actions: Sequence[Action]) -> list[ChunkId]:
-        """Mark pending chunks as queued until `window` of the run are queued or running.
-
-        Chunks of one wave only, the lowest that has open chunks. The update of the run's row
-        makes feeders of one run take turns, on every engine alike.
-        """
-        chunks = self._chunks
-        mine = sa.and_(chunks.c.run_id == run_id, chunks.c.action.in_(actions))
-        with self._engine.begin() as connection:
-            if not self._lock_open_run(connection, run_id):
-                return []
-            wave = connection.scalar(
-                sa.select(sa.func.min(chunks.c.wave)).where(mine, chunks.c.state.in_(OPEN_STATES))
-            )
-            under_way = connection.scalar(
-                sa.select(sa.func.count()).where(
-                    mine, chunks.c.state.in_([ChunkState.QUEUED, ChunkState.RUNNING])
-                )
-            )
-            free = window - int(under_way or 0)
-            if wave is None or free <= 0:
-                return []
-            picked = connection.execute(
-                sa.select(chunks.c.table_name, chunks.c.day)
-                .where(
-                    mine,
-                    chunks.c.wave == wave,
-                    chunks.c.state == ChunkState.PENDING,
-                    self._is_due(),
-                )
-                .order_by(chunks.c.day, chunks.c.table_name)
-                .limit(free)
-            ).all()
-            if picked:
-                connection.execute(
-                    sa.update(chunks)
-                    .where(
-                        chunks.c.run_id == run_id,
-                        chunks.c.table_name == sa.bindparam("picked_table"),
-                        chunks.c.day == sa.bindparam("picked_day"),
-                        chunks.c.state == ChunkState.PENDING,
-                    )
-                    .values(state=ChunkState.QUEUED, queued_at=utc_now()),
-                    [{"picked_table": row.table_name, "picked_day": row.day} for row in picked],
-                )
-        return [ChunkId(run_id=run_id, table=row.table_name, day=row.day) for row in picked]
-
-    def _lock_open_run(self, connection: sa.Connection, run_id: str) -> bool:
-        locked = connection.execute(
-            sa.update(self._runs)
-            .where(self._runs.c.run_id == run_id, self._runs.c.status == RunStatus.RUNNING)
-            .values(fed_at=utc_now())
-        )
-        return locked.rowcount == 1
-
     # ------------------------------------------------------------ working
 
-    def claim(self, chunk: ChunkId, *, worker: str, lease_seconds: float) -> Claim | None:
-        """Claim a chunk that is open and not under a living lease; None if it is not."""
+    def claim(
+        self,
+        chunk: ChunkId,
+        *,
+        worker: str,
+        lease_seconds: float,
+        connection: sa.Connection | None = None,
+        along: Mapping[str, sa.ColumnElement[Any]] | None = None,
+    ) -> Claim | None:
+        """Claim a chunk that is open and not under a living lease; None if it is not.
+
+        On `connection` if one is given, which commits. `along`: what the database is asked in the
+        same statement, if the chunk is claimed; the answers stand in the claim.
+        """
+        chunks, run = self._chunks, self._runs.alias("run")
         statement = (
-            sa.update(self._chunks)
+            sa.update(chunks)
             .where(
                 self._is(chunk),
                 sa.or_(
-                    self._chunks.c.state.in_([ChunkState.PENDING, ChunkState.QUEUED]),
-                    sa.and_(
-                        self._chunks.c.state == ChunkState.RUNNING,
-                        self._chunks.c.lease_until < utc_now(),
-                    ),
+                    chunks.c.state.in_([ChunkState.PENDING, ChunkState.QUEUED]),
+                    sa.and_(chunks.c.state == ChunkState.RUNNING, chunks.c.lease_until < utc_now()),
                 ),
-                self._is_due(),
-                self._run_is_open(chunk.run_id),
+                is_due(chunks),
+                run.c.run_id == chunks.c.run_id,
+                run.c.status == RunStatus.RUNNING,
             )
             .values(
                 state=ChunkState.RUNNING,
-                attempt=self._chunks.c.attempt + 1,
+                attempt=chunks.c.attempt + 1,
                 # Taken over from a worker that died or stalled: that was a failure.
-                failures=self._chunks.c.failures
-                + sa.case((self._chunks.c.state == ChunkState.RUNNING, 1), else_=0),
+                failures=chunks.c.failures
+                + sa.case((chunks.c.state == ChunkState.RUNNING, 1), else_=0),
                 lease_until=utc_now(lease_seconds),
                 worker=worker,
                 started_at=utc_now(),
                 finished_at=sa.null(),
             )
+            .returning(
+                chunks.c.action,
+                chunks.c.attempt,
+                chunks.c.failures,
+                chunks.c.outages,
+                chunks.c.rows_expected,
+                chunks.c.started_at,
+                run.c.options,
+                *(along or {}).values(),
+            )
         )
-        with self._engine.begin() as connection:
-            if connection.execute(statement).rowcount != 1:
-                return None
-            row = connection.execute(sa.select(self._chunks).where(self._is(chunk))).one()
-        return claim_of(row)
+        with ExitStack() as opened:
+            if connection is None:
+                connection = opened.enter_context(self._at_once.connect())
+            row = connection.execute(statement).one_or_none()
+            connection.commit()
+        if row is None:
+            return None
+        return Claim(
+            chunk=chunk,
+            action=Action(row.action),
+            attempt=row.attempt,
+            failures=row.failures,
+            outages=row.outages,
+            rows_expected=row.rows_expected,
+            options=RunOptions.parse(row.options),
+            began=Reading(at=row.started_at.replace(tzinfo=UTC)),
+            along={name: row._mapping[name] for name in along or {}},
+        )
 
     def keep(self, claim: Claim, *, lease_seconds: float) -> bool:
         """Extend the lease; False if the chunk is another attempt's by now."""
@@ -143,7 +124,7 @@ class Chunks:
             .where(self._is_ours(claim))
             .values(lease_until=utc_now(lease_seconds))
         )
-        with self._engine.begin() as connection:
+        with self._at_once.begin() as connection:
             return connection.execute(statement).rowcount == 1
 
     def finish(
@@ -194,7 +175,7 @@ class Chunks:
         is_outage: bool = False,
     ) -> None:
         """Put the chunk back to be handed out again, not before some seconds have passed."""
-        with self._engine.begin() as connection:
+        with self._at_once.begin() as connection:
             connection.execute(
                 sa.update(self._chunks)
                 .where(self._is_ours(claim))
@@ -274,19 +255,23 @@ class Chunks:
         if states:
             query = query.where(chunks.c.state.in_(states))
         query = query.order_by(chunks.c.wave, chunks.c.day, chunks.c.table_name)
-        with self._engine.connect() as connection:
+        with self._at_once.connect() as connection:
             return [chunk_row_of(row) for row in connection.execute(query)]
 
     def has_open(self, run_id: str, *, actions: Sequence[Action]) -> bool:
         """Whether chunks of these actions are not finished yet."""
         chunks = self._chunks
-        query = sa.select(sa.func.count()).where(
-            chunks.c.run_id == run_id,
-            chunks.c.action.in_(actions),
-            chunks.c.state.in_(OPEN_STATES),
+        query = (
+            sa.select(sa.literal(1))
+            .where(
+                chunks.c.run_id == run_id,
+                chunks.c.action.in_(actions),
+                chunks.c.state.in_(OPEN_STATES),
+            )
+            .limit(1)
         )
-        with self._engine.connect() as connection:
-            return bool(connection.scalar(query))
+        with self._at_once.connect() as connection:
+            return connection.scalar(query) is not None
 
     def cancel_open(self, run_id: str) -> int:
         """Cancel the run's chunks that are not finished; how many."""
@@ -296,7 +281,7 @@ class Chunks:
             .where(chunks.c.run_id == run_id, chunks.c.state.in_(OPEN_STATES))
             .values(state=ChunkState.CANCELLED, lease_until=sa.null(), finished_at=utc_now())
         )
-        with self._engine.begin() as connection:
+        with self._at_once.begin() as connection:
             return connection.execute(statement).rowcount
 
     def count_states(self, run_id: str) -> dict[ChunkState, int]:
@@ -307,7 +292,7 @@ class Chunks:
             .where(chunks.c.run_id == run_id)
             .group_by(chunks.c.state)
         )
-        with self._engine.connect() as connection:
+        with self._at_once.connect() as connection:
             return {ChunkState(state): count for state, count in connection.execute(query)}
 
     def loaded_days(self, tables: Sequence[str], days: DayRange) -> set[tuple[str, date]]:
@@ -322,7 +307,7 @@ class Chunks:
             chunks.c.day >= days.first,
             chunks.c.day < days.end,
         )
-        with self._engine.connect() as connection:
+        with self._at_once.connect() as connection:
             return {(row.table_name, row.day) for row in connection.execute(query)}
 
     def live_attempts(self) -> list[Claim]:
@@ -331,7 +316,7 @@ class Chunks:
         query = sa.select(chunks).where(
             chunks.c.state == ChunkState.RUNNING, chunks.c.lease_until >= utc_now()
         )
-        with self._engine.connect() as connection:
+        with self._at_once.connect() as connection:
             return [claim_of(row) for row in connection.execute(query)]
 
     def _is(self, chunk: ChunkId) -> sa.ColumnElement[bool]:
@@ -341,19 +326,9 @@ class Chunks:
             self._chunks.c.day == chunk.day,
         )
 
-    def _is_due(self) -> sa.ColumnElement[bool]:
-        """Not put off after an error."""
-        not_before = self._chunks.c.not_before
-        return sa.or_(not_before.is_(None), not_before <= utc_now())
-
     def _is_ours(self, claim: Claim) -> sa.ColumnElement[bool]:
         return sa.and_(
             self._is(claim.chunk),
             self._chunks.c.state == ChunkState.RUNNING,
             self._chunks.c.attempt == claim.attempt,
-        )
-
-    def _run_is_open(self, run_id: str) -> sa.ColumnElement[bool]:
-        return sa.exists().where(
-            self._runs.c.run_id == run_id, self._runs.c.status == RunStatus.RUNNING
         )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,6 +20,18 @@ class utc_now(FunctionElement[Any]):  # noqa: N801 - reads like a SQL function
 
     def __init__(self, plus_seconds: float = 0) -> None:
         super().__init__(sa.literal(int(plus_seconds), sa.Integer))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """The database's clock, read once; how long ago that was is told by this machine's."""
+
+    at: datetime  # aware
+    mark: float = field(default_factory=time.monotonic)  # seconds, when it was read
+
+    def now(self) -> datetime:
+        """The database's instant now, aware, without asking it."""
+        return self.at + timedelta(seconds=time.monotonic() - self.mark)
 
 
 def read_now(connection: sa.Connection) -> datetime:

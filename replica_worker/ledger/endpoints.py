@@ -50,8 +50,9 @@ class Outage:
 class Endpoints:
     """Opens and closes the circuits."""
 
-    def __init__(self, engine: sa.Engine, metadata: sa.MetaData) -> None:
+    def __init__(self, engine: sa.Engine, at_once: sa.Engine, metadata: sa.MetaData) -> None:
         self._engine = engine
+        self._at_once = at_once
         self._endpoints = metadata.tables[f"{metadata.schema}.replica_endpoint"]
 
     def outage_of(self, endpoint: str, rules: BreakerRules) -> Outage | None:
@@ -60,6 +61,16 @@ class Endpoints:
         if outage is None or outage.failures < rules.opens_after or outage.rest_seconds <= 0:
             return None
         return outage
+
+    def count_failures(self, endpoint: str) -> int:
+        """Failures to connect in a row."""
+        with self._at_once.connect() as connection:
+            return int(connection.scalar(sa.select(self.failures_of(endpoint))) or 0)
+
+    def failures_of(self, endpoint: str) -> sa.ColumnElement[int | None]:
+        """That number as a column of any statement; NULL: none ever."""
+        query = sa.select(self._endpoints.c.failures).where(self._is(endpoint))
+        return query.scalar_subquery()
 
     def admit(self, endpoint: str, rules: BreakerRules) -> Outage | None:
         """Ask to connect: None if the caller may, else the outage that forbids it.
@@ -74,7 +85,7 @@ class Endpoints:
             .where(self._is(endpoint), self._endpoints.c.open_until <= utc_now())
             .values(open_until=utc_now(rules.probe_seconds))
         )
-        with self._engine.begin() as connection:
+        with self._at_once.begin() as connection:
             if connection.execute(probe).rowcount == 1:
                 return None
         return self._read(endpoint)
@@ -87,7 +98,7 @@ class Endpoints:
 
     def note_success(self, endpoint: str) -> None:
         """Close the circuit."""
-        with self._engine.begin() as connection:
+        with self._at_once.begin() as connection:
             connection.execute(
                 sa.update(self._endpoints)
                 .where(self._is(endpoint), self._endpoints.c.failures > 0)
@@ -118,7 +129,7 @@ class Endpoints:
     def _insert(self, endpoint: str) -> None:
         row = {"endpoint": endpoint, "failures": 0, "open_until": utc_now()}
         try:
-            with self._engine.begin() as connection:
+            with self._at_once.begin() as connection:
                 connection.execute(sa.insert(self._endpoints).values(row))
         except sa.exc.IntegrityError:
             return  # another worker was quicker
@@ -126,7 +137,7 @@ class Endpoints:
     def _read(self, endpoint: str) -> Outage | None:
         endpoints = self._endpoints
         query = sa.select(endpoints, utc_now().label("now")).where(self._is(endpoint))
-        with self._engine.connect() as connection:
+        with self._at_once.connect() as connection:
             row = connection.execute(query).one_or_none()
         if row is None or row.failures == 0:
             return None

@@ -10,7 +10,7 @@ import json
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from replica_worker import __version__
 from replica_worker.errors import RunNotFoundError
 from replica_worker.ledger.clock import utc_now
+from replica_worker.ledger.options import RunOptions
 from replica_worker.ledger.planned import insert_chunks
 from replica_worker.ledger.source_uses import add_use, read_use, sum_uses
 from replica_worker.model.chunks import (
@@ -32,16 +33,6 @@ from replica_worker.model.chunks import (
     RunStatus,
 )
 from replica_worker.model.source_use import SourceUse
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunOptions:
-    """What was asked of a run beside its chunks; every worker reads it from the ledger."""
-
-    allow_deletes: bool = False  # the delete guard is off
-    deep: bool = False  # checks compare content even where a rowversion would do
-    repair: bool = True  # checks repair what differs
-    undo_of: str | None = None  # the run that an undo undoes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +78,9 @@ def _begin_of(worker: str) -> str:
 class Runs:
     """Begins, reads and closes runs."""
 
-    def __init__(self, engine: sa.Engine, metadata: sa.MetaData) -> None:
+    def __init__(self, engine: sa.Engine, at_once: sa.Engine, metadata: sa.MetaData) -> None:
         self._engine = engine
+        self._at_once = at_once
         schema = metadata.schema
         self._runs = metadata.tables[f"{schema}.replica_run_history"]
         self._chunks = metadata.tables[f"{schema}.etl_progress"]
@@ -101,7 +93,7 @@ class Runs:
             "first_day": plan.first_day,
             "last_day": plan.last_day,
             "tables": json.dumps(plan.tables),
-            "options": json.dumps(asdict(options)),
+            "options": options.as_json(),
             "status": RunStatus.RUNNING,
             "chunks": len(plan.chunks),
             "asked_by": asked_by,
@@ -117,7 +109,7 @@ class Runs:
 
     def find(self, run_id: str) -> Run:
         """The run of that id; RunNotFoundError if there is none."""
-        with self._engine.connect() as connection:
+        with self._at_once.connect() as connection:
             row = connection.execute(
                 sa.select(self._runs).where(self._runs.c.run_id == run_id)
             ).one_or_none()
@@ -134,14 +126,14 @@ class Runs:
         query = sa.select(self._runs.c.started_at, utc_now().label("now")).where(
             self._runs.c.run_id == run_id
         )
-        with self._engine.connect() as connection:
+        with self._at_once.connect() as connection:
             row = connection.execute(query).one()
         return float((row.now - row.started_at).total_seconds())
 
     def latest(self, limit: int) -> list[Run]:
         """The newest runs, newest first."""
         query = sa.select(self._runs).order_by(self._runs.c.started_at.desc()).limit(limit)
-        with self._engine.connect() as connection:
+        with self._at_once.connect() as connection:
             return [_run(row) for row in connection.execute(query)]
 
     def open_ids(self) -> list[str]:
@@ -151,7 +143,7 @@ class Runs:
             .where(self._runs.c.status.in_(OPEN_STATUSES))
             .order_by(self._runs.c.started_at)
         )
-        with self._engine.connect() as connection:
+        with self._at_once.connect() as connection:
             return list(connection.scalars(query))
 
     def last_nightly_day(self, prefix: str) -> date | None:
@@ -159,7 +151,7 @@ class Runs:
         query = sa.select(sa.func.max(self._runs.c.last_day)).where(
             self._runs.c.kind == RunKind.NIGHTLY, self._runs.c.run_id.startswith(prefix)
         )
-        with self._engine.connect() as connection:
+        with self._at_once.connect() as connection:
             newest: date | None = connection.scalar(query)
         return newest
 
@@ -181,7 +173,7 @@ class Runs:
             )
             .values(finalizer=finalizer, finalizer_until=utc_now(seconds))
         )
-        with self._engine.begin() as connection:
+        with self._at_once.begin() as connection:
             return connection.execute(statement).rowcount == 1
 
     def keep_finalizing(self, run_id: str, *, finalizer: str, seconds: float) -> bool:
@@ -191,7 +183,7 @@ class Runs:
             .where(self._runs.c.run_id == run_id, self._runs.c.finalizer == finalizer)
             .values(finalizer_until=utc_now(seconds))
         )
-        with self._engine.begin() as connection:
+        with self._at_once.begin() as connection:
             return connection.execute(statement).rowcount == 1
 
     def release_finalize(self, run_id: str, *, finalizer: str) -> None:
@@ -201,7 +193,7 @@ class Runs:
             .where(self._runs.c.run_id == run_id, self._runs.c.finalizer == finalizer)
             .values(finalizer=sa.null(), finalizer_until=sa.null())
         )
-        with self._engine.begin() as connection:
+        with self._at_once.begin() as connection:
             connection.execute(statement)
 
     def release_finalize_of(self, workers: Sequence[str]) -> list[str]:
@@ -280,7 +272,7 @@ class Runs:
 
     def cancel_waiting(self, run_id: str) -> int:
         """Cancel what was given back or brought back since the run was cancelled; how many."""
-        with self._engine.begin() as connection:
+        with self._at_once.begin() as connection:
             return self._cancel_waiting(connection, run_id)
 
     def _cancel_waiting(self, connection: sa.Connection, run_id: str) -> int:
@@ -332,7 +324,7 @@ class Runs:
                     .where(runs.c.run_id == run_id)
                     .values(
                         status=RunStatus.RUNNING,
-                        options=json.dumps(asdict(options)),
+                        options=options.as_json(),
                         ended_at=sa.null(),
                         error=sa.null(),
                         finalizer=sa.null(),
@@ -384,7 +376,7 @@ def _run(row: Any) -> Run:
         first_day=row.first_day,
         last_day=row.last_day,
         tables=tuple(json.loads(row.tables)),
-        options=RunOptions(**json.loads(row.options)),
+        options=RunOptions.parse(row.options),
         status=RunStatus(row.status),
         chunks=row.chunks,
         chunks_done=row.chunks_done,

@@ -73,6 +73,9 @@ def _columns_added_by(migration: str) -> dict[str, list[sa.Column[Any]]]:
 LATER_MIGRATIONS = (SIZES_MIGRATION, USE_MIGRATION, CAPS_MIGRATION, BUSINESS_MIGRATION)
 """The migrations that add columns, in their order."""
 
+HAND_OUT_MIGRATION = "200_add_hand_out_index.sql"
+"""The migration that adds the index by which chunks are handed out."""
+
 
 def metadata_for(schema: str) -> sa.MetaData:
     """The metadata tables in the schema that a spec file names."""
@@ -81,7 +84,24 @@ def metadata_for(schema: str) -> sa.MetaData:
         for name, columns in _columns_added_by(migration).items():
             for column in columns:
                 metadata.tables[f"{schema}.{name}"].append_column(column)
+    _index_for_handing_out(metadata.tables[f"{schema}.etl_progress"])
     return metadata
+
+
+def handing_out(schema: str) -> sa.MetaData:
+    """The table of chunks with the index alone by which they are handed out."""
+    metadata = metadata_as_made(schema)
+    some = sa.MetaData(schema=schema)
+    table = metadata.tables[f"{schema}.etl_progress"].to_metadata(some)
+    table.indexes.clear()
+    _index_for_handing_out(table)
+    return some
+
+
+def _index_for_handing_out(chunks: sa.Table) -> None:
+    """What is next of a run, whatever the number of its chunks: see `handing_out`."""
+    columns = (chunks.c[name] for name in ("run_id", "state", "wave", "day", "table_name"))
+    sa.Index("ix_etl_progress__hand_out", *columns)
 
 
 def added_columns(schema: str, migration: str) -> sa.MetaData:

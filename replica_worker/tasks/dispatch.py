@@ -71,7 +71,7 @@ def start_chord(deployment: Deployment, run_id: str) -> int:
     The chord only hurries. A header that loses a member, or a broker that forgets, delays the
     callback's work until the last chunk or the sweep does it. How many chunks were sent.
     """
-    chunks = deployment.ledger.chunks.take_pending(
+    chunks = deployment.ledger.handing_out.take_pending(
         run_id, window=len(deployment.spec.tables), actions=[Action.LOAD]
     )
     callback = _task(CLOSE_RUN, run_id).set(queue=DAILY_QUEUE)

@@ -28,7 +28,7 @@ from replica_worker.tasks.dispatch import (
 )
 from replica_worker.usecases.deployment import Deployment, read_today
 from replica_worker.usecases.runs import begin_run, feed_run, finalize_run, plan_run, sweep
-from replica_worker.usecases.work import work_on_chunk
+from replica_worker.usecases.work import work_and_look_ahead
 
 _log = logging.getLogger(__name__)
 
@@ -67,13 +67,15 @@ def replicate_chunk(self: Task[Any, Any], run_id: str, table: str, day: str) -> 
     """Work on one chunk, hand out the next, and close the run after its last chunk."""
     deployment, worker = current_deployment(), worker_name()
     chunk = _chunk_id(run_id, table, day)
-    state = work_on_chunk(deployment, chunk, worker=worker)
-    feed_run(deployment, run_id, CeleryDispatcher())
-    if state is ChunkState.PENDING:
+    worked = work_and_look_ahead(deployment, chunk, worker=worker)
+    if worked.outlook and worked.outlook.needs_feeding(deployment.policy.window):
+        feed_run(deployment, run_id, CeleryDispatcher())
+    if worked.state is ChunkState.PENDING:
         feed_later(deployment, run_id)
-    if self.request.chord is None:  # else closing is the chord's callback's work
+    is_chord = self.request.chord is not None  # then closing is the callback's work
+    if worked.outlook and worked.outlook.is_ripe and not is_chord:
         finalize_run(deployment, run_id, worker=worker)
-    return str(state or "not ours")
+    return str(worked.state or "not ours")
 
 
 @app.task(name=START_CHORD, ignore_result=True)

@@ -52,7 +52,7 @@ def recall_proof(
 
 def require_target(deployment: Deployment, work: ChunkWork) -> None:
     """SchemaMismatchError unless the target is there and can hold what the spec says."""
-    is_there = deployment.warehouse.require_table(work.connection, work.spec)
+    is_there = deployment.warehouse.require_table(work.connection, work.spec, work.claim.along)
     work.connection.commit()
     if not is_there:
         raise SchemaMismatchError(
@@ -79,7 +79,7 @@ def is_exposed(snapshot: Snapshot, work: ChunkWork) -> bool:
 
 def skip_chunk(deployment: Deployment, work: ChunkWork) -> ChunkState:
     """End the chunk of a table that the source does not expose."""
-    with work.connection.begin():
+    with deployment.warehouse.transaction(work.connection):
         deployment.ledger.chunks.finish(
             work.connection,
             work.claim,
@@ -177,7 +177,7 @@ def refusal_written_down(
     except DeletesRefusedError as refusal:
         found = comparison or compare_digests(deployment, snapshot, work)
         refusal.on_chunk(str(work.claim.chunk))
-        with work.connection.begin():
+        with deployment.warehouse.transaction(work.connection):
             deployment.ledger.audit.record(
                 work.connection,
                 AuditEntry(
@@ -220,7 +220,7 @@ def finish_unchanged(
     state: ChunkState,
 ) -> None:
     """End a chunk that was compared and not touched."""
-    with work.connection.begin():
+    with deployment.warehouse.transaction(work.connection):
         deployment.ledger.audit.record(
             work.connection,
             AuditEntry(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date, datetime
 
 import sqlalchemy as sa
 
@@ -16,6 +17,9 @@ from replica_worker.model.days import DayRange
 from replica_worker.model.digests import Digest, DigestKind
 from replica_worker.model.manifest import ExtractKind, Manifest
 from replica_worker.model.specs import TableSpec
+
+SOURCE_FAILURES = "source_failures"
+"""Names, of what is asked along with a claim, the failures to connect to the source in a row."""
 
 Record = Callable[[sa.Connection, "Replicated"], None]
 """Writes ledger and audit rows in the transaction of the merge."""
@@ -29,6 +33,12 @@ class ChunkWork:
     spec: TableSpec
     connection: sa.Connection  # the warehouse's; holds the chunk's lock
     strays_of: DayRange | None = None  # the days that are no strays; set for the chunk of strays
+
+    def now(self) -> datetime:
+        """The warehouse's instant now, aware."""
+        if self.claim.began is None:
+            raise ValueError("this claim is another's")
+        return self.claim.began.now()
 
     @property
     def is_strays(self) -> bool:
@@ -44,9 +54,15 @@ class ChunkWork:
 
     @property
     def lock_name(self) -> str:
-        """Names the chunk among all runs; a whole table is one, whatever day it is as of."""
-        day = self.claim.chunk.day if self.spec.is_daily else "all"
-        return f"{self.spec.target_schema}.{self.spec.target_name}|{day}"
+        """Names the chunk among all runs."""
+        return lock_name(self.spec, self.claim.chunk.day)
+
+    @property
+    def seen_failures(self) -> int | None:
+        """Failures to connect to the source, as the claim saw them; None: it did not look."""
+        if SOURCE_FAILURES not in self.claim.along:
+            return None
+        return self.claim.along[SOURCE_FAILURES] or 0
 
     @property
     def source_rows(self) -> RowSelection:
@@ -116,6 +132,11 @@ class Replicated:
             "stage_seconds": self.seconds.get("stage"),
             "merge_seconds": self.seconds.get("merge"),
         }
+
+
+def lock_name(spec: TableSpec, day: date) -> str:
+    """Names a chunk among all runs; a whole table is one, whatever day it is as of."""
+    return f"{spec.target_schema}.{spec.target_name}|{day if spec.is_daily else 'all'}"
 
 
 def staging_prefix(schema: str) -> str:

@@ -69,5 +69,5 @@ class Deployment:
 
 def read_today(deployment: Deployment) -> date:
     """Today in the business's zone, by the ledger's clock."""
-    with deployment.warehouse.sql.connect() as connection:
+    with deployment.warehouse.at_once.connect() as connection:
         return business_day(now=read_now(connection), zone=deployment.zone)

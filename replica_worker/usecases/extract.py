@@ -10,7 +10,6 @@ from replica_worker.archive.archive import ExtractName, ExtractOrder
 from replica_worker.checkpoints import Checkpoint, passed
 from replica_worker.engines.interface import Snapshot, StagedChunk
 from replica_worker.errors import MergeError
-from replica_worker.ledger.clock import read_now
 from replica_worker.model.counts import MergeCounts
 from replica_worker.model.digests import cheapest_kind
 from replica_worker.usecases.chunk_work import ChunkWork, ExtractRequest, Replicated
@@ -23,8 +22,7 @@ def extract_rows(
     deployment: Deployment, snapshot: Snapshot, work: ChunkWork, request: ExtractRequest
 ) -> Replicated:
     """Write the requested rows to the archive, with the digest that the same snapshot gives."""
-    started_at = read_now(work.connection)
-    work.connection.commit()
+    started_at = work.now()
     parts, digest = [request.rows], None
     if request.is_complete:
         kind = request.digest_kind or cheapest_kind(work.spec)

@@ -40,7 +40,9 @@ from replica_worker.usecases.source_door import open_source
 def load_chunk(deployment: Deployment, work: ChunkWork) -> ChunkState:
     """Extract, stage and merge the chunk; SKIPPED if the source does not expose its table."""
     require_target(deployment, work)
-    with open_source(deployment, work.connection, work.claim.use) as snapshot:
+    with open_source(
+        deployment, work.connection, work.claim.use, seen_failures=work.seen_failures
+    ) as snapshot:
         if not is_exposed(snapshot, work):
             return skip_chunk(deployment, work)
         if work.spec.strategy is Strategy.INCREMENTAL:
@@ -148,7 +150,7 @@ def bring_parent_on(deployment: Deployment, work: ChunkWork) -> None:
         return
     parent = deployment.spec.table(work.spec.day_from.parent)
     chunk = replace(work.claim.chunk, table=parent.name)
-    parent_work = replace(work, spec=parent, claim=replace(work.claim, chunk=chunk))
+    parent_work = replace(work, spec=parent, claim=replace(work.claim, chunk=chunk, along={}))
 
     def record(connection: sa.Connection, _: Replicated) -> None:
         deployment.ledger.chunks.require_lease(connection, work.claim)

@@ -36,10 +36,9 @@ def guard_deletes(
     """DeletesRefusedError if the merge would delete more than the guard allows."""
     if deletes == 0:
         return
-    options = deployment.ledger.runs.find(work.claim.chunk.run_id).options
     guard = replace(
         deployment.policy.delete_guard,
-        allow_all=options.allow_deletes,
+        allow_all=work.claim.options.allow_deletes,
         free_rows=_FREE_STRAYS if work.is_strays else 0,
     )
     present = deployment.warehouse.count_present(work.connection, chunk)
@@ -121,8 +120,10 @@ def append_extract(
     def append() -> MergeCounts:
         if not chunk.is_whole_table:
             deployment.warehouse.share_moves(work.connection, work.spec)
-        rows = deployment.archive.read(replicated.name, replicated.manifest)
-        arrived = deployment.warehouse.append(work.connection, chunk, rows)
+        arrived = 0
+        if replicated.manifest.rows:  # to load nothing takes round trips, too
+            rows = deployment.archive.read(replicated.name, replicated.manifest)
+            arrived = deployment.warehouse.append(work.connection, chunk, rows)
         require_all(arrived, replicated)
         passed(Checkpoint.STAGED)
         return MergeCounts(inserted=arrived)
@@ -160,7 +161,7 @@ def _commit(
         before_sleep=_log_collision,
         reraise=True,
     ):
-        with attempt, work.connection.begin():
+        with attempt, deployment.warehouse.transaction(work.connection):
             counts = change()
             _prove(deployment, work, replicated.digest)
             seconds = {**replicated.seconds, "merge": time.monotonic() - started}

@@ -22,10 +22,12 @@ from replica_worker.errors import MigrationError, ReplicaError
 from replica_worker.ledger.certified import VIEW_NAME, select_certified
 from replica_worker.ledger.clock import utc_now
 from replica_worker.ledger.tables import (
+    HAND_OUT_MIGRATION,
     LATER_MIGRATIONS,
     MADE_LATER,
     WATERMARKS,
     added_columns,
+    handing_out,
     metadata_as_made,
 )
 from replica_worker.model.specs import TableSpec
@@ -70,6 +72,7 @@ def generated_migrations(deployment: Deployment) -> list[Migration]:
             Migration(name=name, script=_later_script(deployment, name))
             for name in LATER_MIGRATIONS
         ),
+        Migration(name=HAND_OUT_MIGRATION, script=_hand_out_script(deployment)),
     ]
 
 
@@ -103,6 +106,10 @@ def _later_script(deployment: Deployment, migration: str) -> str:
     if migration not in MADE_LATER.values():
         return columns
     return "\n".join((columns, _tables_script(deployment, migration)))
+
+
+def _hand_out_script(deployment: Deployment) -> str:
+    return deployment.target.add_indexes_ddl(handing_out(deployment.spec.target_schema))
 
 
 def _certified_script(deployment: Deployment) -> str:
@@ -147,6 +154,7 @@ def _own_metadata(deployment: Deployment) -> list[Migration]:
             (METADATA_MIGRATION, _metadata_script(deployment)),
             (WATERMARKS_MIGRATION, _tables_script(deployment, WATERMARKS_MIGRATION)),
             *((name, _later_script(deployment, name)) for name in LATER_MIGRATIONS),
+            (HAND_OUT_MIGRATION, _hand_out_script(deployment)),
         )
     ]
 

@@ -6,7 +6,7 @@ lot, is brought over whole, which is then the cheaper of the two.
 
 from __future__ import annotations
 
-from replica_worker.ledger.runs import RunOptions
+from replica_worker.ledger.options import RunOptions
 from replica_worker.model.chunks import ChunkState
 from replica_worker.model.digests import Comparison, Verdict
 from replica_worker.usecases.chunk_records import (
@@ -37,7 +37,9 @@ from replica_worker.usecases.source_door import open_source
 def check_chunk(deployment: Deployment, work: ChunkWork, options: RunOptions) -> ChunkState:
     """Compare the chunk's digests; repair what differs if that was asked for."""
     require_target(deployment, work)
-    with open_source(deployment, work.connection, work.claim.use) as snapshot:
+    with open_source(
+        deployment, work.connection, work.claim.use, seen_failures=work.seen_failures
+    ) as snapshot:
         if not is_exposed(snapshot, work):
             return skip_chunk(deployment, work)
         comparison = compare_digests(deployment, snapshot, work, deep=options.deep)

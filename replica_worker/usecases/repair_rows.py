@@ -10,7 +10,6 @@ import pyarrow as pa
 
 from replica_worker.archive.archive import ExtractName, ExtractOrder
 from replica_worker.engines.interface import KeyList, Side, Snapshot
-from replica_worker.ledger.clock import read_now
 from replica_worker.model.counts import MergeCounts
 from replica_worker.model.digests import Digest
 from replica_worker.model.manifest import ExtractKind
@@ -58,7 +57,7 @@ def repair_rows(
 def _extract(
     deployment: Deployment, snapshot: Snapshot, work: ChunkWork, keys: Sequence[KeyList]
 ) -> Replicated:
-    at = read_now(work.connection)
+    at = work.now()
     work.connection.commit()
     chunk = work.claim.chunk
     name = ExtractName(table=work.spec.name, day=chunk.day, run_id=chunk.run_id, part=FIX_PART)

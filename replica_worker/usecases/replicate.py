@@ -153,7 +153,9 @@ def _holds_rows(deployment: Deployment, work: ChunkWork, chunk: StagedChunk) -> 
 
 def _can_append(deployment: Deployment, work: ChunkWork, chunk: StagedChunk) -> bool:
     """Whether the extract can go into the target as it is, past staging."""
-    can = chunk.is_complete and deployment.warehouse.can_append(work.connection, work.spec)
+    can = chunk.is_complete and deployment.warehouse.can_append(
+        work.connection, work.spec, work.claim.along
+    )
     work.connection.commit()
     return can
 

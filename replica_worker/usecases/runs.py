@@ -15,7 +15,8 @@ from typing import Protocol
 
 from replica_worker.errors import ReplicaError, UsageError
 from replica_worker.ledger.clock import read_now
-from replica_worker.ledger.runs import Run, RunOptions, finalizer_name, new_run_id
+from replica_worker.ledger.options import RunOptions
+from replica_worker.ledger.runs import Run, finalizer_name, new_run_id
 from replica_worker.model.chunks import Action, ChunkId, ChunkState, Plan, RunKind, RunStatus
 from replica_worker.model.days import DayRange
 from replica_worker.model.plan import (
@@ -99,7 +100,7 @@ def feed_run(deployment: Deployment, run_id: str, dispatcher: Dispatcher) -> int
         return 0
     if run.kind not in _FROM_THE_ARCHIVE and is_source_resting(deployment):
         return 0
-    chunks = deployment.ledger.chunks.take_pending(
+    chunks = deployment.ledger.handing_out.take_pending(
         run_id, window=deployment.policy.window, actions=_fed_actions(run.kind)
     )
     if chunks:
@@ -111,7 +112,7 @@ def _is_backfill_hour(deployment: Deployment) -> bool:
     hours = deployment.policy.backfill_hours
     if hours is None:
         return True
-    with deployment.warehouse.sql.connect() as connection:
+    with deployment.warehouse.at_once.connect() as connection:
         return hours.contain(read_now(connection), deployment.zone)
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from replica_worker.engines.interface import SlotsOf
 from replica_worker.errors import DatabaseUnreachableError, SourceAwayError, SourceFullError
 from replica_worker.ledger.endpoints import Outage
 from replica_worker.model.caps import Share, SourceCaps
@@ -26,11 +27,16 @@ _PAUSE_SECONDS = 0.2  # between two looks for a free slot
 
 @contextmanager
 def open_source(
-    deployment: Deployment, connection: sa.Connection, use: SourceUse
+    deployment: Deployment,
+    connection: sa.Connection,
+    use: SourceUse,
+    *,
+    seen_failures: int | None = None,
 ) -> Iterator[MeteredSnapshot]:
     """A snapshot of the source, under a slot held by the warehouse session of `connection`.
 
-    What is asked through it is added to `use`.
+    What is asked through it is added to `use`. `seen_failures`: to connect, in a row, as the
+    ledger told a moment ago; None: it is asked.
 
     Raises:
         SourceFullError: all slots are taken, and none came free within a few seconds.
@@ -40,17 +46,27 @@ def open_source(
     endpoints, rules = deployment.ledger.endpoints, deployment.policy.breaker
     with ExitStack() as opened:
         _take_slot(deployment, connection, opened)
-        outage = endpoints.admit(deployment.source_name, rules)
-        if outage:
-            raise _away(deployment, outage)
+        failures = seen_failures
+        if failures is None:
+            failures = endpoints.count_failures(deployment.source_name)
+        if failures >= rules.opens_after:
+            outage = endpoints.admit(deployment.source_name, rules)
+            if outage:
+                raise _away(deployment, outage)
         use.connections += 1
         try:
             snapshot = opened.enter_context(deployment.source.open_snapshot())
         except DatabaseUnreachableError as error:
             endpoints.note_failure(deployment.source_name, rules, cause=error.cause)
             raise
-        endpoints.note_success(deployment.source_name)
+        if failures:
+            endpoints.note_success(deployment.source_name)
         yield MeteredSnapshot(snapshot, use, _pace_of(deployment))
+
+
+def source_slots(deployment: Deployment) -> SlotsOf:
+    """What caps how many chunks read the source at once."""
+    return SlotsOf(name=deployment.source_name, count=deployment.policy.source_connections)
 
 
 def is_source_resting(deployment: Deployment) -> bool:
@@ -83,10 +99,10 @@ def _pace_of(deployment: Deployment) -> Pace | None:
 
 
 def _take_slot(deployment: Deployment, connection: sa.Connection, opened: ExitStack) -> None:
-    slots = deployment.policy.source_connections
+    slots = source_slots(deployment)
     deadline = time.monotonic() + deployment.policy.slot_wait_seconds
     while True:
-        lock = deployment.warehouse.lock_slot(connection, deployment.source_name, slots)
+        lock = deployment.warehouse.lock_slot(connection, slots)
         if opened.enter_context(lock):
             return
         if time.monotonic() >= deadline:
@@ -94,7 +110,7 @@ def _take_slot(deployment: Deployment, connection: sa.Connection, opened: ExitSt
         time.sleep(_PAUSE_SECONDS)
     raise SourceFullError(
         operation="connect to the source",
-        cause=f"all {slots} connections that it is granted are in use",
+        cause=f"all {slots.count} connections that it is granted are in use",
         next_step="It is tried again; REPLICA_SOURCE_CONNECTIONS grants more",
         retryable=True,
     )

@@ -10,6 +10,7 @@ import logging
 import math
 import random
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
@@ -25,21 +26,32 @@ from replica_worker.errors import (
     SourceFullError,
 )
 from replica_worker.ledger.chunk_rows import Claim
-from replica_worker.ledger.runs import RunOptions
+from replica_worker.ledger.handing_out import Outlook, outlook_of
+from replica_worker.ledger.options import RunOptions
 from replica_worker.model.chunks import Action, ChunkId, ChunkState
-from replica_worker.model.days import dated_days
-from replica_worker.usecases.chunk_work import ChunkWork
-from replica_worker.usecases.deployment import Deployment, Policy, read_today
+from replica_worker.model.days import business_day, dated_days
+from replica_worker.usecases.chunk_work import ChunkWork, lock_name
+from replica_worker.usecases.claims import claim_chunk
+from replica_worker.usecases.deployment import Deployment, Policy
 from replica_worker.usecases.leases import LeaseKeeper
 from replica_worker.usecases.load import bring_parent_on, load_chunk
 from replica_worker.usecases.reconcile import check_chunk
 from replica_worker.usecases.replay import replay_chunk
 from replica_worker.usecases.replicate import set_aside_earlier
+from replica_worker.usecases.source_door import source_slots
 from replica_worker.usecases.undo import undo_chunk
 
 _log = logging.getLogger(__name__)
 _BUSY_DELAY_SECONDS = 3
 _MOST_DOUBLINGS = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worked:
+    """How the work on a chunk ended."""
+
+    state: ChunkState | None  # PENDING: given back; None: not ours to do
+    outlook: Outlook | None = None  # what is left of its run; None: not looked at
 
 
 def work_on_chunk(deployment: Deployment, chunk: ChunkId, *, worker: str) -> ChunkState | None:
@@ -48,11 +60,27 @@ def work_on_chunk(deployment: Deployment, chunk: ChunkId, *, worker: str) -> Chu
     Returns the state it ended in, PENDING if it was given back, None if it was not ours to do
     (done, cancelled, or another worker's).
     """
-    policy = deployment.policy
-    claim = deployment.ledger.chunks.claim(chunk, worker=worker, lease_seconds=policy.lease_seconds)
+    with deployment.warehouse.at_once.connect() as connection:
+        return _claim_and_work(deployment, chunk, connection, worker).state
+
+
+def work_and_look_ahead(deployment: Deployment, chunk: ChunkId, *, worker: str) -> Worked:
+    """As `work_on_chunk`; then see what is left of the run, as a rule in the same round trip."""
+    with deployment.warehouse.at_once.connect() as connection:
+        worked = _claim_and_work(deployment, chunk, connection, worker)
+    if worked.outlook:
+        return worked
+    return replace(worked, outlook=deployment.ledger.handing_out.outlook(chunk.run_id))
+
+
+def _claim_and_work(
+    deployment: Deployment, chunk: ChunkId, connection: sa.Connection, worker: str
+) -> Worked:
+    claim = claim_chunk(deployment, chunk, connection, worker=worker)
     if claim is None:
-        return None
+        return Worked(state=None)
     passed(Checkpoint.CLAIMED)
+    policy = deployment.policy
     try:
         with LeaseKeeper(
             lambda: deployment.ledger.chunks.keep(claim, lease_seconds=policy.lease_seconds),
@@ -61,38 +89,50 @@ def work_on_chunk(deployment: Deployment, chunk: ChunkId, *, worker: str) -> Chu
             what=str(chunk),
             give_up=lambda: _give_up(deployment, claim),
         ):
-            return _do(deployment, claim)
+            return _do(deployment, claim, connection)
     except LeaseLostError as error:
         _log.warning("%s", error)
-        return None
-    except (ChunkBusyError, SourceFullError) as error:
-        _log.info("%s", error.on_chunk(str(chunk)))
+        return Worked(state=None)
+    except Exception as error:
+        return Worked(state=_take_blow(deployment, claim, error))
+
+
+def _take_blow(deployment: Deployment, claim: Claim, error: Exception) -> ChunkState | None:
+    """Do with the chunk what its error asks for; the state it is in then."""
+    if isinstance(error, (ChunkBusyError, SourceFullError)):
+        _log.info("%s", error.on_chunk(str(claim.chunk)))
         return _wait_turn(deployment, claim, after_seconds=_BUSY_DELAY_SECONDS)
-    except SourceAwayError as error:
+    if isinstance(error, SourceAwayError):
         return _wait_for_source(deployment, claim, error)
-    except DeletesRefusedError as error:
+    if isinstance(error, DeletesRefusedError):
         _log.warning("%s", error)
         return ChunkState.REFUSED
-    except Exception as error:
-        return _settle(deployment, claim, _classified(deployment, error))
+    return _settle(deployment, claim, _classified(deployment, error))
 
 
-def _do(deployment: Deployment, claim: Claim) -> ChunkState:
-    chunk = claim.chunk
-    spec = deployment.spec.table(chunk.table)
-    options = deployment.ledger.runs.find(chunk.run_id).options
-    with deployment.warehouse.sql.connect() as connection:
-        is_strays = spec.is_daily and chunk.is_strays
-        work = ChunkWork(
-            claim=claim,
-            spec=spec,
-            connection=connection,
-            strays_of=dated_days(read_today(deployment)) if is_strays else None,
-        )
-        with deployment.warehouse.lock_chunk(connection, work.lock_name) as is_ours:
-            if not is_ours:
-                raise _busy(chunk)
-            return _load_or_check(deployment, work, options)
+def _do(deployment: Deployment, claim: Claim, connection: sa.Connection) -> Worked:
+    spec = deployment.spec.table(claim.chunk.table)
+    work = ChunkWork(claim=claim, spec=spec, connection=connection)
+    if spec.is_daily and claim.chunk.is_strays:
+        today = business_day(now=work.now(), zone=deployment.zone)
+        work = replace(work, strays_of=dated_days(today))
+    with deployment.warehouse.lock_chunk(
+        connection, lock_name(spec, claim.chunk.day), source_slots(deployment), claim.along
+    ) as is_ours:
+        if not is_ours:
+            raise _busy(claim.chunk)
+        state = _load_or_check(deployment, work, claim.options)
+        return Worked(state=state, outlook=_look_in_parting(deployment, work))
+
+
+def _look_in_parting(deployment: Deployment, work: ChunkWork) -> Outlook | None:
+    """What is left of the run; the chunk is done, so that this fails is no matter of its own."""
+    query = deployment.ledger.handing_out.look_ahead(work.claim.chunk.run_id)
+    try:
+        return outlook_of(deployment.warehouse.ask_in_parting(work.connection, query))
+    except sa.exc.SQLAlchemyError as error:
+        _log.info("what is left of the run is looked at again: %s", type(error).__name__)
+        return None
 
 
 def _busy(chunk: ChunkId) -> ChunkBusyError:

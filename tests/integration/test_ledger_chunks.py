@@ -13,7 +13,7 @@ from support.specs import ITEMS, SALES, spec_text
 from replica_worker.errors import LeaseLostError
 from replica_worker.ledger.chunk_rows import Claim
 from replica_worker.ledger.chunks import Chunks
-from replica_worker.model.chunks import Action, ChunkId, ChunkState
+from replica_worker.model.chunks import Action, ChunkId, ChunkState, RunKind
 from replica_worker.model.days import ONE_DAY, DayRange
 
 LOST_AFTER = 300
@@ -52,6 +52,11 @@ def write_and_finish(replica: Replica, claim: Claim) -> None:
     with replica.deployment.warehouse.sql.begin() as connection:
         connection.execute(sa.text('INSERT INTO dbo."SALES" ("ID") VALUES (1)'))
         replica.deployment.ledger.chunks.finish(connection, claim, state=ChunkState.MERGED)
+
+
+def take_pending(replica: Replica, run_id: str, window: int) -> list[ChunkId]:
+    handing_out = replica.deployment.ledger.handing_out
+    return handing_out.take_pending(run_id, window=window, actions=[Action.LOAD])
 
 
 def sweep(chunks: Chunks, run_id: str, most_attempts: int = 5) -> tuple[int, int]:
@@ -129,7 +134,7 @@ def test_sweep_brings_back_expired_and_lost_chunks_only(replica: Replica, chunks
     days = [DAY + n * ONE_DAY for n in range(5)]
     run_id = replica.begin(*[("SALES", day, Action.LOAD) for day in days])
     ids = [ChunkId(run_id=run_id, table="SALES", day=day) for day in days]
-    taken = chunks.take_pending(run_id, window=4, actions=[Action.LOAD])
+    taken = take_pending(replica, run_id, 4)
     assert taken == ids[:4]
     claim_of(chunks, ids[0])
     expire_leases(replica)
@@ -182,7 +187,7 @@ def test_window_bounds_what_is_handed_out(replica: Replica, chunks: Chunks) -> N
     run_id = replica.begin(*[("SALES", day, Action.LOAD) for day in days])
 
     def take() -> list[date]:
-        taken = chunks.take_pending(run_id, window=2, actions=[Action.LOAD])
+        taken = take_pending(replica, run_id, 2)
         return [chunk.day for chunk in taken]
 
     assert take() == days[:2]
@@ -199,7 +204,8 @@ def test_feeders_at_once_hand_out_each_chunk_once(replica: Replica, chunks: Chun
     run_id = replica.begin(*[("SALES", day, Action.LOAD) for day in days])
     with ThreadPoolExecutor(4) as pool:
         taken = pool.map(
-            lambda _: chunks.take_pending(run_id, window=8, actions=[Action.LOAD]), range(4)
+            lambda _: take_pending(replica, run_id, 8),
+            range(4),
         )
         handed_out = [chunk.day for batch in taken for chunk in batch]
     assert sorted(handed_out) == days[:8]
@@ -209,9 +215,64 @@ def test_chunk_given_back_is_not_handed_out_before_its_time(
     replica: Replica, chunks: Chunks, chunk: ChunkId
 ) -> None:
     chunks.give_back(claim_of(chunks, chunk), after_seconds=3600, error="busy", is_failure=True)
-    assert chunks.take_pending(chunk.run_id, window=9, actions=[Action.LOAD]) == []
+    assert take_pending(replica, chunk.run_id, 9) == []
     replica.at_target("UPDATE dbo.etl_progress SET not_before = not_before - interval '1 hour'")
-    assert chunks.take_pending(chunk.run_id, window=9, actions=[Action.LOAD]) == [chunk]
+    assert take_pending(replica, chunk.run_id, 9) == [chunk]
+
+
+def test_later_wave_waits_until_the_earlier_one_has_ended(replica: Replica, chunks: Chunks) -> None:
+    run_id = replica.begin(("SALES", DAY, Action.LOAD), ("SALES", NEXT_DAY, Action.LOAD))
+    replica.at_target("UPDATE dbo.etl_progress SET wave = 1 WHERE day = %s", DAY)
+    first, second = (ChunkId(run_id=run_id, table="SALES", day=day) for day in (NEXT_DAY, DAY))
+    assert take_pending(replica, run_id, 9) == [first]
+    claim = claim_of(chunks, first)
+    assert take_pending(replica, run_id, 9) == []
+    chunks.give_back(claim, after_seconds=3600, error="busy", is_failure=True)
+    assert take_pending(replica, run_id, 9) == [], "it is not due, and holds the next wave up"
+    chunks.fail(_due_again(replica, chunks, first), state=ChunkState.FAILED, error="x")
+    assert take_pending(replica, run_id, 9) == [second]
+
+
+def _due_again(replica: Replica, chunks: Chunks, chunk: ChunkId) -> Claim:
+    replica.end_delays()
+    return claim_of(chunks, chunk)
+
+
+def test_outlook_tells_when_to_feed_and_when_to_close(replica: Replica, chunks: Chunks) -> None:
+    days = [DAY + n * ONE_DAY for n in range(4)]
+    run_id = replica.begin(*[("SALES", day, Action.LOAD) for day in days])
+    ledger = replica.deployment.ledger
+
+    def seen(window: int = 4) -> tuple[int, bool, bool]:
+        outlook = ledger.handing_out.outlook(run_id)
+        assert outlook is not None
+        return outlook.under_way, outlook.needs_feeding(window), outlook.is_ripe
+
+    assert seen() == (0, True, False)
+    take_pending(replica, run_id, 3)
+    assert seen() == (3, False, False)
+    assert seen(window=6) == (3, True, False)
+    for day in days:
+        assert seen()[2] is False
+        claim = claim_of(chunks, ChunkId(run_id=run_id, table="SALES", day=day))
+        chunks.fail(claim, state=ChunkState.FAILED, error="x")
+    assert seen() == (0, False, True)
+    ledger.runs.claim_finalize(run_id, finalizer="w", seconds=60)
+    ledger.runs.close(run_id, finalizer="w")
+    assert seen() == (0, False, False)
+    assert ledger.handing_out.outlook("no such run") is None
+
+
+def test_checks_of_a_night_are_not_waited_for_by_whoever_closes_it(
+    replica: Replica, chunks: Chunks
+) -> None:
+    chunks_of_night = (("SALES", NEXT_DAY, Action.LOAD), ("SALES", DAY, Action.CHECK))
+    night = replica.begin(*chunks_of_night, kind=RunKind.NIGHTLY)
+    checks = replica.begin(("SALES", DAY, Action.CHECK), kind=RunKind.CHECK_FIXES)
+    loaded = claim_of(chunks, ChunkId(run_id=night, table="SALES", day=NEXT_DAY))
+    chunks.fail(loaded, state=ChunkState.FAILED, error="x")
+    outlooks = [replica.deployment.ledger.handing_out.outlook(run) for run in (night, checks)]
+    assert [outlook and outlook.is_ripe for outlook in outlooks] == [True, False]
 
 
 def test_loaded_days_are_those_that_any_run_merged(

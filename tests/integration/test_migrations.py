@@ -12,7 +12,7 @@ from support.specs import ITEMS, SALES, STAFF, spec_text
 
 from replica_worker.engines.interface import Side
 from replica_worker.errors import MigrationError, SchemaMismatchError
-from replica_worker.ledger.tables import LATER_MIGRATIONS, added_columns
+from replica_worker.ledger.tables import HAND_OUT_MIGRATION, LATER_MIGRATIONS, added_columns
 from replica_worker.model.chunks import ChunkState
 from replica_worker.model.source_use import SourceUse
 from replica_worker.settings import DEFAULT_SPEC_FILE, MIGRATIONS_FOLDER
@@ -43,6 +43,7 @@ def test_migrations_are_applied_once(make_replica) -> None:
         f"{METADATA_MIGRATION}:dbo",
         f"{WATERMARKS_MIGRATION}:dbo",
         *(f"{name}:dbo" for name in LATER_MIGRATIONS),
+        f"{HAND_OUT_MIGRATION}:dbo",
         f"{CERTIFIED_MIGRATION}:dbo",
     ]
     assert replica.migrate() == expected
@@ -57,7 +58,7 @@ def test_scripts_may_run_again_on_what_they_made(make_replica) -> None:
     replica.insert("SALES", (1, "2026-03-14", 1, "kept"))
     replica.load("SALES")
     replica.at_target("DELETE FROM dbo.replica_migration")
-    assert len(replica.migrate()) == 4 + len(LATER_MIGRATIONS)
+    assert len(replica.migrate()) == 5 + len(LATER_MIGRATIONS)
     assert replica.target_rows("SALES") == replica.source_rows("SALES")
 
 
@@ -177,3 +178,13 @@ def test_warehouse_with_runs_of_its_own_is_given_the_columns_that_came_later(mak
     assert replica.migrate() == [f"{name}:dbo" for name in LATER_MIGRATIONS]
     assert replica.row_of(before.chunk) == replace(before, source_use=SourceUse())
     assert replica.load("SALES").returned is ChunkState.MERGED
+
+
+def test_warehouse_of_before_is_given_the_index_that_came_later(make_replica) -> None:
+    replica = make_replica(spec_text(SALES))
+    replica.at_target("DROP INDEX dbo.ix_etl_progress__hand_out")
+    replica.at_target(f"DELETE FROM dbo.replica_migration WHERE name LIKE '{HAND_OUT_MIGRATION}%'")
+    assert replica.migrate() == [f"{HAND_OUT_MIGRATION}:dbo"]
+    assert replica.at_target(
+        "SELECT count(*) FROM pg_indexes WHERE indexname = 'ix_etl_progress__hand_out'"
+    ) == [(1,)]

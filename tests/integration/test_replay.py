@@ -14,7 +14,8 @@ from support.specs import ITEMS, LINES, SALES, STAFF, spec_text
 
 from replica_worker.checkpoints import Checkpoint, watch
 from replica_worker.errors import DatabaseUnreachableError
-from replica_worker.ledger.runs import Run, RunOptions
+from replica_worker.ledger.options import RunOptions
+from replica_worker.ledger.runs import Run
 from replica_worker.model.chunks import ChunkState, RunKind, RunStatus
 from replica_worker.model.days import DayRange
 from replica_worker.usecases.inline import work_inline

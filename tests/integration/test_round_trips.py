@@ -17,7 +17,7 @@ from replica_worker.model.chunks import Action, ChunkId, ChunkState
 
 # Somewhat above what was counted when this was written; docs/performance.md says what is aimed at.
 MOST_AT_SOURCE = 16
-MOST_AT_WAREHOUSE = 64
+MOST_AT_WAREHOUSE = 9
 
 
 @dataclass(frozen=True, kw_only=True)

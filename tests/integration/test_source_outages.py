@@ -15,6 +15,7 @@ from support.proxy import Proxy, open_proxy_of
 from support.replica import DAY, Replica, open_replica
 from support.specs import SALES, spec_text
 
+from replica_worker.engines.interface import SlotsOf
 from replica_worker.ledger.endpoints import BreakerRules
 from replica_worker.model.chunks import Action, ChunkId, ChunkState, RunKind
 from replica_worker.usecases.runs import feed_run
@@ -173,7 +174,7 @@ def test_chunk_that_gets_no_connection_waits_its_turn(open_far: Callable[..., Re
     warehouse, name = replica.deployment.warehouse, replica.deployment.source_name
     with (
         warehouse.sql.connect() as other,
-        warehouse.lock_slot(other, name, 1) as is_ours,
+        warehouse.lock_slot(other, SlotsOf(name=name, count=1)) as is_ours,
     ):
         assert is_ours
         assert replica.work(chunk) is ChunkState.PENDING

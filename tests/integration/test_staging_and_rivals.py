@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import pytest
+import sqlalchemy as sa
 from support.databases import Site, database_of
 from support.postgres_values import HOSTILE_NAMES
 from support.replica import DAY, NEXT_DAY, Replica
@@ -13,6 +14,7 @@ from support.specs import SALES, columns, daily, spec_text
 from support.waiting import wait_until
 
 from replica_worker.embedded import EmbeddedStack
+from replica_worker.engines.interface import SlotsOf
 from replica_worker.engines.postgresql import connect
 from replica_worker.ledger.chunk_rows import Claim
 from replica_worker.model.chunks import Action, ChunkId, ChunkState
@@ -20,6 +22,8 @@ from replica_worker.model.days import ONE_DAY
 from replica_worker.model.specs import parse_specs
 from replica_worker.usecases.chunk_work import staging_name
 from replica_worker.usecases.runs import sweep_leftovers
+
+ONE_SLOT = SlotsOf(name="source", count=1)
 
 
 @pytest.fixture
@@ -48,12 +52,52 @@ def test_slot_that_was_taken_twice_by_one_session_is_free_after_both(replica: Re
     warehouse = replica.deployment.warehouse
     with warehouse.sql.connect() as ours, warehouse.sql.connect() as rivals:
         with (
-            warehouse.lock_slot(ours, "source", 1) as first,
-            warehouse.lock_slot(ours, "source", 1) as again,
+            warehouse.lock_slot(ours, ONE_SLOT) as first,
+            warehouse.lock_slot(ours, ONE_SLOT) as again,
         ):
             assert (first, again) == (True, True)
-        with warehouse.lock_slot(rivals, "source", 1) as is_free:
+        with warehouse.lock_slot(rivals, ONE_SLOT) as is_free:
             assert is_free
+
+
+def test_lock_and_slot_that_were_taken_by_reading_are_free_after_the_chunk(
+    replica: Replica,
+) -> None:
+    warehouse = replica.deployment.warehouse
+    columns = warehouse.along(replica.spec.table("SALES"), "chunk", ONE_SLOT)
+    with warehouse.at_once.connect() as ours, warehouse.at_once.connect() as rivals:
+        taken = dict(ours.execute(sa.select(*columns.values())).one()._mapping)
+        with warehouse.lock_chunk(ours, "chunk", ONE_SLOT, taken) as is_ours:
+            assert is_ours
+            refused = rivals.execute(sa.select(*columns.values())).one()._mapping
+            with warehouse.lock_chunk(rivals, "chunk", ONE_SLOT, refused) as is_theirs:
+                assert not is_theirs
+                with warehouse.lock_slot(rivals, ONE_SLOT) as is_free:
+                    assert not is_free
+            with warehouse.lock_slot(ours, ONE_SLOT) as again:
+                assert again
+        with warehouse.lock_chunk(rivals, "chunk") as is_theirs:
+            assert is_theirs
+            with warehouse.lock_slot(rivals, ONE_SLOT) as is_free:
+                assert is_free
+
+
+def test_lock_within_a_lock_leaves_the_outer_one(replica: Replica) -> None:
+    warehouse = replica.deployment.warehouse
+    with (
+        warehouse.at_once.connect() as ours,
+        warehouse.at_once.connect() as rivals,
+        warehouse.lock_chunk(ours, "child"),
+        warehouse.lock_slot(ours, ONE_SLOT),
+    ):
+        with warehouse.lock_chunk(ours, "parent"):
+            pass
+        with warehouse.lock_chunk(rivals, "parent") as is_free:
+            assert is_free
+        with warehouse.lock_chunk(rivals, "child") as is_free:
+            assert not is_free
+        with warehouse.lock_slot(rivals, ONE_SLOT) as is_free:
+            assert not is_free
 
 
 def test_staging_is_gone_after_success(replica: Replica) -> None:

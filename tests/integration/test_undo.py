@@ -9,7 +9,7 @@ from support.replica import DAY, NEXT_DAY, Replica
 from support.specs import ITEMS, SALES, spec_text
 
 from replica_worker.errors import RunChangedSinceError
-from replica_worker.ledger.runs import RunOptions
+from replica_worker.ledger.options import RunOptions
 from replica_worker.model.chunks import ChunkId, ChunkState
 from replica_worker.usecases.runs import begin_run
 from replica_worker.usecases.undo import plan_undo_of

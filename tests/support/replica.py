@@ -14,7 +14,7 @@ from psycopg import sql
 
 from replica_worker.ledger.audit import AuditRow
 from replica_worker.ledger.chunk_rows import ChunkRow
-from replica_worker.ledger.runs import RunOptions
+from replica_worker.ledger.options import RunOptions
 from replica_worker.model.chunks import Action, ChunkId, ChunkState, Plan, PlannedChunk, RunKind
 from replica_worker.model.specs import TableSpec
 from replica_worker.settings import MIGRATIONS_FOLDER, Settings

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import adbc_driver_manager
@@ -19,6 +19,8 @@ import psycopg
 import sqlalchemy as sa
 
 from replica_worker.engines.interface import ConnectionOptions
+from replica_worker.engines.pools import try_rested
+from replica_worker.engines.postgresql.driver import driver_of, fold_statements
 from replica_worker.engines.signs import with_signs
 from replica_worker.pulse import give_sign
 
@@ -123,16 +125,14 @@ def open_adbc(options: ConnectionOptions) -> Any:
 def make_sqlalchemy_engine(options: ConnectionOptions) -> sa.Engine:
     """A pooled SQLAlchemy engine; it connects when first used."""
     url = sa.make_url(options.url).set(drivername="postgresql+psycopg", query={})
-    return with_signs(
-        sa.create_engine(
-            url,
-            connect_args=libpq_parameters(options),
-            pool_pre_ping=True,
-            pool_size=4,
-            max_overflow=4,
-            hide_parameters=True,
-        )
+    engine = sa.create_engine(
+        url,
+        connect_args=libpq_parameters(options),
+        pool_size=4,
+        max_overflow=4,
+        hide_parameters=True,
     )
+    return with_signs(try_rested(fold_statements(engine)))
 
 
 def cursor_of(connection: sa.Connection, *, name: str = "") -> psycopg.Cursor[tuple[Any, ...]]:
@@ -145,11 +145,11 @@ def cursor_of(connection: sa.Connection, *, name: str = "") -> psycopg.Cursor[tu
     give_sign()
     if not connection.in_transaction():
         connection.begin()
-    driver = cast("psycopg.Connection[tuple[Any, ...]]", connection.connection.driver_connection)
-    return driver.cursor(name) if name else driver.cursor()
+    cursor: psycopg.Cursor[tuple[Any, ...]] = driver_of(connection).cursor(name)
+    return cursor
 
 
 def is_broken(connection: sa.Connection) -> bool:
     """Whether the psycopg connection underneath can do nothing any more."""
-    driver = cast("psycopg.Connection[tuple[Any, ...]]", connection.connection.driver_connection)
+    driver = driver_of(connection)
     return driver.closed or driver.broken

@@ -102,11 +102,22 @@ def metadata_ddl(metadata: sa.MetaData, schema: str) -> str:
     for table in metadata.sorted_tables:
         made = str(CreateTable(table, if_not_exists=True).compile(dialect=dialect)).strip()
         parts.append("\n".join(line.rstrip() for line in made.splitlines()) + ";")
-        parts += [
-            str(CreateIndex(index, if_not_exists=True).compile(dialect=dialect)) + ";"
-            for index in sorted(table.indexes, key=lambda index: str(index.name))
-        ]
+        parts += _indexes(table)
     return "\n\n".join(parts) + "\n"
+
+
+def add_indexes_ddl(metadata: sa.MetaData) -> str:
+    """The tables' indexes, each made unless it is there."""
+    made = [index for table in metadata.sorted_tables for index in _indexes(table)]
+    return "\n\n".join(made) + "\n"
+
+
+def _indexes(table: sa.Table) -> list[str]:
+    dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
+    return [
+        str(CreateIndex(index, if_not_exists=True).compile(dialect=dialect)) + ";"
+        for index in sorted(table.indexes, key=lambda index: str(index.name))
+    ]
 
 
 def add_columns_ddl(metadata: sa.MetaData, schema: str) -> str:

@@ -64,6 +64,10 @@ class PostgresEngine:
         """Re-runnable statements that add the tables' columns to tables that are there."""
         return ddl.add_columns_ddl(metadata, schema)
 
+    def add_indexes_ddl(self, metadata: sa.MetaData) -> str:
+        """Re-runnable statements that add the tables' indexes to tables that are there."""
+        return ddl.add_indexes_ddl(metadata)
+
     def select_view_ddl(self, schema: str, name: str, select: sa.Select[Any]) -> str:
         """Re-runnable statements that make a view of a SELECT."""
         return ddl.select_view_ddl(schema, name, select)

@@ -68,6 +68,13 @@ def find_columns(schema: str, table: str) -> sql.Composable:
     ).format(schema=sql.Literal(schema), table=sql.Literal(table))
 
 
+def describe_columns(schema: str, table: str) -> sql.Composable:
+    """One JSON text of what `find_columns` finds, in its order; NULL if that is nothing."""
+    return sql.SQL("SELECT json_agg(found)::text FROM ({}) found").format(
+        find_columns(schema, table)
+    )
+
+
 # ---------------------------------------------------------------- which rows
 
 

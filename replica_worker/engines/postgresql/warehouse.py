@@ -5,10 +5,9 @@ Statements run on the caller's SQLAlchemy connection and in its transaction.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
 from datetime import date
 from typing import Any
 
@@ -24,14 +23,22 @@ from replica_worker.engines.interface import (
     KeyList,
     RowSelection,
     Side,
+    SlotsOf,
     StagedChunk,
 )
 from replica_worker.engines.mismatches import moves_busy, rows_elsewhere
-from replica_worker.engines.postgresql import dates, digests, merges, statements
+from replica_worker.engines.postgresql import (
+    dates,
+    digests,
+    driver,
+    locks,
+    merges,
+    statements,
+)
 from replica_worker.engines.postgresql.arrays import staging_schema
 from replica_worker.engines.postgresql.books import PostgresBookStatements
 from replica_worker.engines.postgresql.catalogue import require_columns, takes_binary
-from replica_worker.engines.postgresql.connect import cursor_of, is_broken, make_sqlalchemy_engine
+from replica_worker.engines.postgresql.connect import cursor_of, make_sqlalchemy_engine
 from replica_worker.engines.postgresql.copying import copy_rows
 from replica_worker.engines.postgresql.errors import translate
 from replica_worker.engines.postgresql.types import FoundColumn
@@ -40,7 +47,9 @@ from replica_worker.model.counts import MergeCounts
 from replica_worker.model.digests import KEY_BUCKETS, Digest, DigestKind
 from replica_worker.model.specs import TableSpec
 from replica_worker.pulse import give_sign
+from replica_worker.trips import AT_ONCE
 
+_COLUMNS = "target_columns"  # names, of what a statement asks along, the target's description
 _HASHES_PER_BATCH = 10_000  # some 2 MB
 _PLAN_FROM_ROWS = 1000  # below so many staged rows the planner's guess is good enough
 
@@ -52,6 +61,7 @@ class PostgresWarehouse:
         self._options = options
         self.sql = make_sqlalchemy_engine(options)
         self.books = Books(PostgresBookStatements(options.zone), self._fetch)
+        self.at_once: sa.Engine = self.sql.execution_options(**{AT_ONCE: True})
 
     def create_staging(self, connection: sa.Connection, table: TableSpec, staging: str) -> None:
         """Make an empty staging table for one attempt."""
@@ -82,9 +92,11 @@ class PostgresWarehouse:
         rows = self._fetch(connection, statements.list_staging(), "list the staging tables")
         return [str(row[0]) for row in rows]
 
-    def can_append(self, connection: sa.Connection, table: TableSpec) -> bool:
+    def can_append(
+        self, connection: sa.Connection, table: TableSpec, along: Mapping[str, Any] | None = None
+    ) -> bool:
         """Whether `append` can load the target as it is: rows need no conversion on their way."""
-        found = {column.name: column for column in self._find_columns(connection, table)}
+        found = {column.name: column for column in self._find_columns(connection, table, along)}
         return all(takes_binary(column, found[column.name]) for column in table.columns)
 
     def append(
@@ -114,18 +126,24 @@ class PostgresWarehouse:
         rows = self._fetch(connection, statement, "list replaced rows")
         return [KeyList(json=str(json), count=int(count)) for json, count in rows]
 
-    def require_table(self, connection: sa.Connection, table: TableSpec) -> bool:
+    def require_table(
+        self, connection: sa.Connection, table: TableSpec, along: Mapping[str, Any] | None = None
+    ) -> bool:
         """Whether the target is there; SchemaMismatchError if it cannot hold what the spec says."""
-        found = self._find_columns(connection, table)
+        found = self._find_columns(connection, table, along)
         if found:
             require_columns(table, found, Side.WAREHOUSE)
         return bool(found)
 
-    def _find_columns(self, connection: sa.Connection, table: TableSpec) -> list[FoundColumn]:
-        statement = statements.find_columns(table.target_schema, table.target_name)
-        rows = self._fetch(connection, statement, "read the warehouse's catalogue")
-        names = [field.name for field in fields(FoundColumn)]
-        return [FoundColumn(**dict(zip(names, row, strict=True))) for row in rows]
+    def _find_columns(
+        self, connection: sa.Connection, table: TableSpec, along: Mapping[str, Any] | None
+    ) -> list[FoundColumn]:
+        if along and _COLUMNS in along:
+            described = along[_COLUMNS]
+        else:
+            statement = statements.describe_columns(table.target_schema, table.target_name)
+            ((described,),) = self._fetch(connection, statement, "read the warehouse's catalogue")
+        return [FoundColumn(**column) for column in json.loads(described or "[]")]
 
     def holds_rows(self, connection: sa.Connection, chunk: StagedChunk) -> bool:
         """Whether the target has any row of the chunk."""
@@ -293,10 +311,12 @@ class PostgresWarehouse:
         try:
             yield
         finally:
-            self._unlock(connection, _moves(table))
+            locks.give_back(connection, _moves(table))
 
     def _take_moves(self, connection: sa.Connection, table: TableSpec, function: str) -> None:
-        take = sql.SQL("SELECT {}({}::bigint)").format(sql.Identifier(function), _moves(table))
+        take = sql.SQL("SELECT {}({})").format(
+            sql.Identifier(function), locks.key_of(_moves(table))
+        )
         with _translated("lock the table's moves"), cursor_of(connection) as cursor:
             try:
                 cursor.execute(statements.text_of(take))
@@ -304,44 +324,44 @@ class PostgresWarehouse:
                 raise moves_busy(table) from None
 
     @contextmanager
-    def lock_chunk(self, connection: sa.Connection, name: str) -> Iterator[bool]:
-        """Hold the session's advisory lock of that name; False if another session has it."""
-        key = _advisory_key(name)
-        take = sql.SQL("SELECT pg_try_advisory_lock({}::bigint)").format(key)
-        taken = bool(self._fetch(connection, take, "lock the chunk")[0][0])
-        connection.commit()
-        try:
-            yield taken
-        finally:
-            if taken:
-                self._unlock(connection, key)
+    def transaction(self, connection: sa.Connection) -> Iterator[None]:
+        """A transaction over a connection of either kind: committed, or undone by an error."""
+        with connection.begin():
+            if connection.get_execution_options().get(AT_ONCE):
+                driver.begin(connection)
+            yield
+
+    def along(
+        self, table: TableSpec, lock: str, slots: SlotsOf
+    ) -> Mapping[str, sa.ColumnElement[Any]]:
+        """Columns by which a statement takes the lock and a slot, and describes the target."""
+        described = statements.describe_columns(table.target_schema, table.target_name)
+        columns = sa.literal_column(f"({statements.text_of(described)})", sa.Text())
+        return {**locks.by_reading(lock, slots), _COLUMNS: columns.label(_COLUMNS)}
 
     @contextmanager
-    def lock_slot(self, connection: sa.Connection, name: str, slots: int) -> Iterator[bool]:
-        """Hold the session's advisory lock of a slot of that name; False if none is free."""
-        group = _slot_group(name)
-        # LIMIT stops the function scan at the first slot whose lock was free.
-        take = sql.SQL(
-            "SELECT slot FROM generate_series(1, {}) AS slot "
-            "WHERE pg_try_advisory_lock({}, slot) LIMIT 1"
-        ).format(sql.Literal(slots), group)
-        taken = self._fetch(connection, take, "take a slot")
-        connection.commit()
-        try:
-            yield bool(taken)
-        finally:
-            if taken:
-                slot = sql.Literal(taken[0][0])
-                self._unlock(connection, sql.SQL("{}, {}").format(group, slot))
+    def lock_chunk(
+        self,
+        connection: sa.Connection,
+        name: str,
+        slots: SlotsOf | None = None,
+        along: Mapping[str, Any] | None = None,
+    ) -> Iterator[bool]:
+        """Hold the session's lock of that name; False if another session has it."""
+        with locks.hold(connection, name, slots, along or {}) as is_ours:
+            yield is_ours
 
-    def _unlock(self, connection: sa.Connection, key: sql.Composable) -> None:
-        """Give a session's lock back; a lost connection has lost its locks with it."""
-        if connection.invalidated or connection.closed or is_broken(connection):
-            return
-        connection.rollback()
-        release = sql.SQL("SELECT pg_advisory_unlock({})").format(key)
-        self._fetch(connection, release, "give a lock back")
-        connection.commit()
+    def ask_in_parting(
+        self, connection: sa.Connection, query: sa.Select[Any]
+    ) -> sa.Row[Any] | None:
+        """Give back the session's locks and run the query; its row, if it has one."""
+        return locks.ask_in_parting(connection, query)
+
+    @contextmanager
+    def lock_slot(self, connection: sa.Connection, slots: SlotsOf) -> Iterator[bool]:
+        """Hold the session's lock of one of some slots; False if none is free."""
+        with locks.hold_slot(connection, slots) as is_ours:
+            yield is_ours
 
     def _run(self, connection: sa.Connection, statement: sql.Composable, operation: str) -> int:
         with _translated(operation), cursor_of(connection) as cursor:
@@ -361,19 +381,8 @@ def _digest_of(kind: DigestKind, sums: Sequence[Any]) -> Digest:
     return Digest.from_sums(kind=kind, rows=int(rows), high=int(high), low=int(low))
 
 
-def _advisory_key(name: str) -> sql.Composable:
-    digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
-    return sql.Literal(int.from_bytes(digest, "big", signed=True))
-
-
-def _slot_group(name: str) -> sql.Composable:
-    """Slots are locks of two keys, which PostgreSQL keeps apart from those of one."""
-    digest = hashlib.blake2b(name.encode(), digest_size=4).digest()
-    return sql.SQL("({})::int").format(sql.Literal(int.from_bytes(digest, "big", signed=True)))
-
-
-def _moves(table: TableSpec) -> sql.Composable:
-    return _advisory_key(f"{table.target_schema}.{table.target_name}|moves")
+def _moves(table: TableSpec) -> str:
+    return f"{table.target_schema}.{table.target_name}|moves"
 
 
 @contextmanager

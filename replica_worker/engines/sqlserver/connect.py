@@ -18,6 +18,7 @@ import mssql_python
 import sqlalchemy as sa
 
 from replica_worker.engines.interface import ConnectionOptions
+from replica_worker.engines.pools import try_rested
 from replica_worker.engines.signs import with_signs
 from replica_worker.engines.sqlserver.connection_string import (
     BULK_PACKET_SIZE,
@@ -97,14 +98,13 @@ def make_sqlalchemy_engine(options: ConnectionOptions) -> sa.Engine:
     engine = sa.create_engine(
         f"mssql+{'pyodbc' if is_pyodbc else 'mssqlpython'}://",
         creator=lambda: _open_pyodbc(options) if is_pyodbc else open_arrow(options),
-        pool_pre_ping=True,
         pool_size=4,
         max_overflow=4,
         hide_parameters=True,
     )
     if not is_pyodbc:  # the pool would write a traceback of what close() says of a broken one
         engine.dialect.do_close = close_quietly  # type: ignore[assignment, method-assign]
-    return with_signs(engine)
+    return with_signs(try_rested(engine))
 
 
 def _import_pyodbc() -> Any:

@@ -93,9 +93,23 @@ def metadata_ddl(metadata: sa.MetaData, schema: str) -> str:
         made = str(CreateTable(table).compile(dialect=dialect)).strip()
         made = "\n".join(line.rstrip() for line in made.splitlines())
         parts.append(f"IF OBJECT_ID(N'{_literal(str(name))}', N'U') IS NULL\n{made};")
-        indexes = sorted(table.indexes, key=lambda index: str(index.name))
-        parts += [_index(name, tuple(column.name for column in one.columns)) for one in indexes]
+        parts += _indexes(name, table)
     return _GO.join(parts) + _GO
+
+
+def add_indexes_ddl(metadata: sa.MetaData) -> str:
+    """The tables' indexes, each made unless there is one like it."""
+    parts = [
+        index
+        for table in metadata.sorted_tables
+        for index in _indexes(quote(str(table.schema), table.name), table)
+    ]
+    return _GO.join(parts) + _GO
+
+
+def _indexes(name: Fragment, table: sa.Table) -> list[str]:
+    indexes = sorted(table.indexes, key=lambda index: str(index.name))
+    return [_index(name, tuple(column.name for column in one.columns)) for one in indexes]
 
 
 def add_columns_ddl(metadata: sa.MetaData, schema: str) -> str:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
+from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -23,6 +24,7 @@ from replica_worker.engines.interface import (
     KeyList,
     RowSelection,
     Side,
+    SlotsOf,
     StagedChunk,
 )
 from replica_worker.engines.mismatches import moves_busy, rows_elsewhere
@@ -63,6 +65,7 @@ class SqlServerWarehouse:
         self._terms = digests.Terms(zone=options.zone, encoding=options.digest_encoding)
         self.sql = guard_transactions(make_sqlalchemy_engine(options))
         self.books = Books(SqlServerBookStatements(options.zone), fetch_rows)
+        self.at_once = self.sql  # to change a connection's mode and back costs what a commit does
         self._load = make_loader(options)
 
     def create_staging(self, connection: sa.Connection, table: TableSpec, staging: str) -> None:
@@ -89,9 +92,11 @@ class SqlServerWarehouse:
         rows = fetch_rows(connection, staged.LIST_STAGING, "list the staging tables")
         return [str(row[0]) for row in rows]
 
-    def can_append(self, connection: sa.Connection, table: TableSpec) -> bool:
+    def can_append(
+        self, connection: sa.Connection, table: TableSpec, along: Mapping[str, Any] | None = None
+    ) -> bool:
         """Never: bulk copy works on a connection of its own, outside the caller's transaction."""
-        del connection, table
+        del connection, table, along
         return False
 
     def append(
@@ -246,8 +251,11 @@ class SqlServerWarehouse:
         highest = fetch_value(connection, statement, "read the highest rowversion")
         return None if highest is None else bytes(highest)
 
-    def require_table(self, connection: sa.Connection, table: TableSpec) -> bool:
+    def require_table(
+        self, connection: sa.Connection, table: TableSpec, along: Mapping[str, Any] | None = None
+    ) -> bool:
         """Whether the target is there; SchemaMismatchError if it cannot hold what the spec says."""
+        del along
         name = (table.target_schema, table.target_name)
         statement = Fragment(statements.FIND_COLUMNS.text, name)
         found = [
@@ -290,22 +298,50 @@ class SqlServerWarehouse:
             self._release(connection, _moves(table))
 
     @contextmanager
-    def lock_chunk(self, connection: sa.Connection, name: str) -> Iterator[bool]:
-        """Hold the session's application lock of that name; False if another session has it."""
-        taken = self._got(connection, name, "Exclusive", "Session", 0) >= 0
-        connection.commit()
-        try:
-            yield taken
-        finally:
-            if taken:
-                self._release(connection, name)
+    def transaction(self, connection: sa.Connection) -> Iterator[None]:
+        """A transaction over a connection of either kind: committed, or undone by an error."""
+        with connection.begin():
+            yield
+
+    def along(
+        self, table: TableSpec, lock: str, slots: SlotsOf
+    ) -> Mapping[str, sa.ColumnElement[Any]]:
+        """None: a procedure takes a lock, and OUTPUT takes no subquery."""
+        del table, lock, slots
+        return {}
 
     @contextmanager
-    def lock_slot(self, connection: sa.Connection, name: str, slots: int) -> Iterator[bool]:
-        """Hold the session's application lock of a slot of that name; False if none is free."""
+    def lock_chunk(
+        self,
+        connection: sa.Connection,
+        name: str,
+        slots: SlotsOf | None = None,
+        along: Mapping[str, Any] | None = None,
+    ) -> Iterator[bool]:
+        """Hold the session's application lock of that name; False if another session has it."""
+        del slots, along
+        is_ours = self._got(connection, name, "Exclusive", "Session", 0) >= 0
+        connection.commit()
+        try:
+            yield is_ours
+        finally:
+            if is_ours:
+                self._release(connection, name)
+
+    def ask_in_parting(
+        self, connection: sa.Connection, query: sa.Select[Any]
+    ) -> sa.Row[Any] | None:
+        """Run the query; its row, if it has one. The locks are given back where they end."""
+        row = connection.execute(query).one_or_none()
+        connection.commit()
+        return row
+
+    @contextmanager
+    def lock_slot(self, connection: sa.Connection, slots: SlotsOf) -> Iterator[bool]:
+        """Hold the session's application lock of one of some slots; False if none is free."""
         # In any order: all who began with the first would meet there.
-        order = random.sample(range(1, slots + 1), slots)
-        names = (f"slot {slot}|{name}" for slot in order)
+        order = random.sample(range(1, slots.count + 1), slots.count)
+        names = (f"slot {slot}|{slots.name}" for slot in order)
         taken = next(
             (slot for slot in names if self._got(connection, slot, "Exclusive", "Session", 0) >= 0),
             None,

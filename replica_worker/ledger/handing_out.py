@@ -1,0 +1,192 @@
+"""Which chunks of a run are handed out next, and what is left of it.
+
+What is asked per chunk costs the same however many chunks the run has: a look at the ends of an
+index (run, state, wave, day, table), and at the chunks that are under way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+
+from replica_worker.ledger.clock import utc_now
+from replica_worker.model.chunks import Action, ChunkId, ChunkState, RunKind, RunStatus
+
+_UNDER_WAY = (ChunkState.QUEUED, ChunkState.RUNNING)
+_MOST_COUNTED = 10_000  # under way; more is enough to know
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outlook:
+    """What is left of a run, as it was seen a moment ago."""
+
+    status: RunStatus
+    under_way: int  # chunks that are queued or running
+    has_pending: bool  # some wait to be handed out, not counting those of its finalizer
+
+    @property
+    def is_ripe(self) -> bool:
+        """Somebody is to close the run."""
+        if self.status is RunStatus.CANCELLING:
+            return True
+        return self.status is RunStatus.RUNNING and not (self.has_pending or self.under_way)
+
+    def needs_feeding(self, window: int) -> bool:
+        """Half of the window is drained, and there is something to fill it with."""
+        is_open = self.status is RunStatus.RUNNING
+        return is_open and self.has_pending and self.under_way <= window // 2
+
+
+class HandingOut:
+    """Marks chunks as handed out."""
+
+    def __init__(self, engine: sa.Engine, at_once: sa.Engine, metadata: sa.MetaData) -> None:
+        self._engine = engine
+        self._at_once = at_once
+        schema = metadata.schema
+        self._runs = metadata.tables[f"{schema}.replica_run_history"]
+        self._chunks = metadata.tables[f"{schema}.etl_progress"]
+
+    def take_pending(self, run_id: str, *, window: int, actions: Sequence[Action]) -> list[ChunkId]:
+        """Mark pending chunks as queued until `window` of the run are queued or running.
+
+        Chunks of one wave only, the lowest that has open chunks. The update of the run's row
+        makes feeders of one run take turns, on every engine alike.
+        """
+        with self._engine.begin() as connection:
+            if not self._lock_open_run(connection, run_id):
+                return []
+            wave, under_way = self._place(connection, run_id, actions)
+            if wave is None or under_way >= window:
+                return []
+            picked = self._pick(connection, run_id, wave, window - under_way, actions)
+            if picked:
+                self._mark_queued(connection, picked)
+        return picked
+
+    def look_ahead(self, run_id: str) -> sa.Select[Any]:
+        """What `outlook_of` reads; no row if there is no such run."""
+        chunks, run = self._chunks, self._runs.alias("run")
+        under_way = (
+            sa.select(sa.literal(1).label("one"))
+            .where(chunks.c.run_id == run_id, chunks.c.state.in_(_UNDER_WAY))
+            .limit(_MOST_COUNTED)
+            .subquery("under_way")
+        )
+        pending = (
+            sa.select(chunks.c.wave)
+            .where(
+                chunks.c.run_id == run_id,
+                chunks.c.state == ChunkState.PENDING,
+                sa.or_(run.c.kind != RunKind.NIGHTLY, chunks.c.action != Action.CHECK),
+            )
+            .order_by(chunks.c.wave, chunks.c.day, chunks.c.table_name)  # as the index has them
+            .limit(1)
+            .correlate(run)
+        )
+        return sa.select(
+            run.c.status,
+            sa.select(sa.func.count()).select_from(under_way).scalar_subquery().label("under_way"),
+            pending.scalar_subquery().label("next_wave"),
+        ).where(run.c.run_id == run_id)
+
+    def outlook(self, run_id: str) -> Outlook | None:
+        """What is left of the run; None if there is no such run."""
+        with self._at_once.connect() as connection:
+            return outlook_of(connection.execute(self.look_ahead(run_id)).one_or_none())
+
+    def _lock_open_run(self, connection: sa.Connection, run_id: str) -> bool:
+        locked = connection.execute(
+            sa.update(self._runs)
+            .where(self._runs.c.run_id == run_id, self._runs.c.status == RunStatus.RUNNING)
+            .values(fed_at=utc_now())
+        )
+        return locked.rowcount == 1
+
+    def _place(
+        self, connection: sa.Connection, run_id: str, actions: Sequence[Action]
+    ) -> tuple[int | None, int]:
+        """The lowest wave with open chunks, None if there are none; how many are under way."""
+        chunks = self._chunks
+        mine = sa.and_(chunks.c.run_id == run_id, chunks.c.action.in_(actions))
+        under_way = (
+            sa.select(sa.func.count().label("number"), sa.func.min(chunks.c.wave).label("wave"))
+            .where(mine, chunks.c.state.in_(_UNDER_WAY))
+            .subquery("under_way")
+        )
+        pending = (
+            sa.select(chunks.c.wave)
+            .where(mine, chunks.c.state == ChunkState.PENDING)
+            .order_by(chunks.c.wave, chunks.c.day, chunks.c.table_name)
+            .limit(1)
+        )
+        row = connection.execute(
+            sa.select(
+                under_way.c.number, under_way.c.wave, pending.scalar_subquery().label("pending")
+            )
+        ).one()
+        waves = [wave for wave in (row.wave, row.pending) if wave is not None]
+        return min(waves, default=None), int(row.number)
+
+    def _pick(
+        self,
+        connection: sa.Connection,
+        run_id: str,
+        wave: int,
+        most: int,
+        actions: Sequence[Action],
+    ) -> list[ChunkId]:
+        chunks = self._chunks
+        rows = connection.execute(
+            sa.select(chunks.c.table_name, chunks.c.day)
+            .where(
+                chunks.c.run_id == run_id,
+                chunks.c.state == ChunkState.PENDING,
+                chunks.c.wave == wave,
+                chunks.c.action.in_(actions),
+                is_due(chunks),
+            )
+            .order_by(chunks.c.day, chunks.c.table_name)
+            .limit(most)
+        )
+        return [ChunkId(run_id=run_id, table=row.table_name, day=row.day) for row in rows]
+
+    def _mark_queued(self, connection: sa.Connection, picked: Sequence[ChunkId]) -> None:
+        chunks = self._chunks
+        days: dict[str, list[date]] = {}
+        for chunk in picked:
+            days.setdefault(chunk.table, []).append(chunk.day)
+        connection.execute(
+            sa.update(chunks)
+            .where(
+                chunks.c.run_id == picked[0].run_id,
+                chunks.c.state == ChunkState.PENDING,
+                sa.or_(
+                    *(
+                        sa.and_(chunks.c.table_name == table, chunks.c.day.in_(some))
+                        for table, some in days.items()
+                    )
+                ),
+            )
+            .values(state=ChunkState.QUEUED, queued_at=utc_now())
+        )
+
+
+def outlook_of(row: Any) -> Outlook | None:
+    """What a row of `look_ahead` says."""
+    if row is None:
+        return None
+    return Outlook(
+        status=RunStatus(row.status),
+        under_way=row.under_way,
+        has_pending=row.next_wave is not None,
+    )
+
+
+def is_due(chunks: sa.Table) -> sa.ColumnElement[bool]:
+    """Not put off after an error."""
+    return sa.or_(chunks.c.not_before.is_(None), chunks.c.not_before <= utc_now())
