@@ -74,8 +74,20 @@ def by_day(pages: Iterable[BookPage]) -> list[BookPage]:
 
 
 def by_location(pages: Iterable[BookPage]) -> list[BookPage]:
-    """One page for each table, day and location."""
-    return _added_up(pages)
+    """One page for each table, day and location, in the spelling that comes first.
+
+    Locations that differ only by case or by blanks behind are one outlet: many a source does not
+    tell them apart, nor does the key of the table that pages are recorded in on SQL Server.
+    """
+    spelled: dict[str, str] = {}
+    return _added_up(
+        replace(page, location=spelled.setdefault(_folded(page.location), page.location))
+        for page in sorted(pages, key=lambda page: page.location)
+    )
+
+
+def _folded(location: str) -> str:
+    return location.rstrip(" ").casefold()
 
 
 def _added_up(pages: Iterable[BookPage]) -> list[BookPage]:

@@ -152,3 +152,10 @@ def test_days_are_judged_as_far_as_the_other_table_was_loaded() -> None:
     assert judged_lines(days, headers=loaded, late_days=1) == days[2:4]
     assert judged_headers(days, lines=None, late_days=0) == []
     assert judged_lines(days, headers=None, late_days=0) == []
+
+
+def test_locations_that_differ_by_case_or_blanks_behind_are_one_outlet() -> None:
+    pages = [page("gpo10", headers=2), page("GPO10 ", headers=3), page("GPO10", orphans=1)]
+    (one,) = by_location(pages)
+    assert (one.location, one.figures.headers, one.figures.orphans) == ("GPO10", 5, 1)
+    assert len(by_location([page("GPO10", rows=1), page("GPO 10", rows=1)])) == 2
