@@ -32,14 +32,20 @@ def split_rows(
     fewest = min(FEWEST_ROWS, rules.most_rows)
     if not rules.most_rows or not expected or expected <= fewest or not can_be_split(table):
         return [rows]
-    pace = deployment.ledger.paces.read_pace(table.name)
-    statements = rules.count_statements(expected, pace)
+    statements = rules.count_statements(expected, _pace_of(deployment, table.name))
     if statements == 1:
         return [rows]
     bounds = snapshot.key_bounds(rows, math.ceil(expected / statements))
     parts = [replace(rows, keys=keys) for keys in ranges_between(bounds)]
     _log.info("table %s: some %d rows are read by %d statements", table.name, expected, len(parts))
     return parts
+
+
+def _pace_of(deployment: Deployment, table: str) -> float | None:
+    """Rows a second: as the table was read before, and no more than the cap allows."""
+    known = deployment.ledger.paces.read_pace(table)
+    cap = deployment.policy.source_caps.rows_per_second
+    return min((pace for pace in (known, cap) if pace), default=None)
 
 
 def digest_parts(snapshot: Snapshot, parts: Sequence[RowSelection], kind: DigestKind) -> Digest:

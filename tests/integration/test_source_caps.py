@@ -15,11 +15,12 @@ from pathlib import Path
 import pytest
 from support.databases import Site
 from support.replica import DAY, Replica, open_replica
-from support.specs import SALES, spec_text
+from support.specs import SALES, columns, daily, spec_text
 
 from replica_worker.engines.postgresql import connect
 from replica_worker.model.caps import Share, SourceCaps
 from replica_worker.model.chunks import Action, ChunkId, ChunkState
+from replica_worker.model.key_ranges import SplitRules
 from replica_worker.usecases.allowance import SHARE_SECONDS
 
 CHUNKS, ROWS = 4, 3_000
@@ -147,3 +148,29 @@ def test_source_waits_for_a_reader_whose_turn_comes_late(
         assert outcome.row.attempt == 1
         assert len(taken) > 2
         assert replica.target_rows("SALES") == replica.source_rows("SALES")
+
+
+def test_day_that_lasts_long_under_the_cap_is_read_by_statements_that_do_not(
+    site: Site, tmp_path: Path
+) -> None:
+    """Nothing is known yet of how fast the table is read; the cap says how slow it will be."""
+    cap, rows, limit = 8_000, 32_000, 2
+    long_text = daily(
+        "NOTES", ["ID"], "DAY", columns=columns(ID="bigint!", DAY="date", TEXT="text")
+    )
+    with open_replica(
+        site, tmp_path, spec_text(long_text), batch_bytes=64 * 1024, statement_timeout=limit
+    ) as replica:
+        replica.make_source()
+        replica.at_source(
+            """INSERT INTO "COM_5013"."NOTES"
+               SELECT n, %s, repeat('x', 1000) FROM generate_series(1, %s) n""",
+            DAY,
+            rows,
+        )
+        capped = replica.with_policy(
+            source_caps=SourceCaps(rows_per_second=cap), split=SplitRules(seconds=1)
+        )
+        outcome = capped.load("NOTES")
+        assert outcome.returned is ChunkState.MERGED, outcome.error
+        assert capped.target_rows("NOTES") == capped.source_rows("NOTES")
