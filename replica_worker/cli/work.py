@@ -104,6 +104,8 @@ def backfill(
         days = past_range(session.settings, start, end)
         if missing:
             require_metadata_tables(session.deployment)
+        if inline and not dry_run:  # before the rows are counted, which makes do with less
+            require_inline_means(session)
         plan = plan_run(
             session.deployment, RunKind.BACKFILL, days=days, tables=tables, missing_only=missing
         )

@@ -9,10 +9,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from datetime import date, timedelta
 
-from replica_worker.engines.interface import RowSelection, Side
-from replica_worker.errors import DatabaseUnreachableError, ReplicaError
+from replica_worker.engines.interface import RowSelection, Side, Snapshot
+from replica_worker.errors import ReplicaError
 from replica_worker.model.chunks import STRAYS, Plan
 from replica_worker.model.days import spans
 from replica_worker.model.plan import expect_rows
@@ -33,33 +34,37 @@ def count_plan(deployment: Deployment, plan: Plan) -> Plan:
         left = deadline - time.monotonic()
         if not days or left < _SHORTEST_LIMIT:
             continue
-        try:
-            for day, rows in _count_table(deployment, table, days, left):
-                counted[table.name, day] = rows
-        except DatabaseUnreachableError as error:
-            _log.warning("rows are not counted before the run: %s", error.cause)
-            break
-        except ReplicaError as error:
-            _log.warning("rows of %s are not counted before the run: %s", table.name, error.cause)
+        with ExitStack() as opened:
+            try:
+                limit = timedelta(seconds=left)
+                snapshot = opened.enter_context(deployment.source.open_snapshot(limit))
+            except ReplicaError as error:  # nor would it let us in for the next table
+                _log.warning("rows are not counted before the run: %s", error.cause)
+                break
+            try:
+                for day, rows in _count_table(snapshot, table, days, deadline):
+                    counted[table.name, day] = rows
+            except ReplicaError as error:
+                _log.warning(
+                    "rows of %s are not counted before the run: %s", table.name, error.cause
+                )
     return expect_rows(plan, counted)
 
 
 def _count_table(
-    deployment: Deployment, table: TableSpec, days: Sequence[date], seconds: float
+    snapshot: Snapshot, table: TableSpec, days: Sequence[date], deadline: float
 ) -> Iterator[tuple[date, int]]:
     """Each day with its rows, as far as the time reaches; 0 where the source has none."""
-    deadline = time.monotonic() + seconds
-    with deployment.source.open_snapshot(timedelta(seconds=seconds)) as snapshot:
-        if not snapshot.require_table(table, Side.SOURCE):
+    if not snapshot.require_table(table, Side.SOURCE):
+        return
+    every = RowSelection(table=table, side=Side.SOURCE)
+    if not table.is_daily:
+        yield days[0], sum(snapshot.count_days(every).values())
+        return
+    for some in spans(days, longest=_DAYS_PER_COUNT):
+        if time.monotonic() >= deadline:
             return
-        every = RowSelection(table=table, side=Side.SOURCE)
-        if not table.is_daily:
-            yield days[0], sum(snapshot.count_days(every).values())
-            return
-        for some in spans(days, longest=_DAYS_PER_COUNT):
-            if time.monotonic() >= deadline:
-                return
-            counts = snapshot.count_days(every.within(some))
-            for day in days:
-                if some.first <= day < some.end:
-                    yield day, counts.get(day, 0)
+        counts = snapshot.count_days(every.within(some))
+        for day in days:
+            if some.first <= day < some.end:
+                yield day, counts.get(day, 0)

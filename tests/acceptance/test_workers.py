@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import pytest
@@ -35,6 +36,30 @@ def test_two_workers_end_a_backfill_by_themselves(staffed: Shop) -> None:
     assert {chunk["state"] for chunk in chunks} == {"merged"}
     assert len({chunk["worker"] for chunk in chunks}) == 2, "both had work"
     assert {chunk["attempt"] for chunk in chunks} == {1}
+
+
+def test_a_run_under_way_tells_its_end_and_a_forecast_who_listens(staffed: Shop) -> None:
+    staffed.open(days=4)
+    staffed.worker("backfill")
+    assert json.loads(staffed.must("backfill", *DAYS, "--dry-run", "--json").out)["workers"] == 1
+    second = staffed.start_worker("backfill")
+    second.wait_for(" ready.")
+    told = json.loads(staffed.must("backfill", *DAYS, "--dry-run", "--json").out)
+    assert told["workers"] == 2
+
+    with staffed.blocked("STORE_DAYS"):
+        run_id = staffed.begin("backfill", *DAYS)
+        wait_until(lambda: bool(staffed.chunks("state = 'merged'")), "a first merged chunk")
+        under_way = staffed.must("status", run_id)
+        document = json.loads(staffed.must("status", run_id, "--json").out)
+    assert "done about 20" in under_way.out
+    assert "asked of the source:" in under_way.out
+    assert document["expected_end"] > "20"
+
+    staffed.wait_closed(run_id)
+    document = json.loads(staffed.must("status", run_id, "--json").out)
+    assert document["expected_end"] is None
+    assert document["source_use"]["connections"] >= len(staffed.chunks())
 
 
 def test_a_daily_worker_leaves_backfills_alone(staffed: Shop) -> None:

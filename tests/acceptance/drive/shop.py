@@ -172,10 +172,15 @@ class Shop:
 
     @contextmanager
     def blocked(self, table: str) -> Iterator[None]:
-        """Nobody can read the source's table while the block lasts."""
-        with connect(self.site.source_owner_url) as holder, holder.transaction():
-            holder.execute(f'LOCK TABLE "COM_5013"."{table}" IN ACCESS EXCLUSIVE MODE')
-            yield
+        """Nobody can read the source's table while the block lasts; no plan waits to count it."""
+        before = self.environment
+        self.environment = {**before, "REPLICA_COUNT_TIMEOUT": "0"}
+        try:
+            with connect(self.site.source_owner_url) as holder, holder.transaction():
+                holder.execute(f'LOCK TABLE "COM_5013"."{table}" IN ACCESS EXCLUSIVE MODE')
+                yield
+        finally:
+            self.environment = before
 
     # ------------------------------------------------------------ programs
 
