@@ -10,6 +10,7 @@ from pathlib import Path
 import redis
 from drive.programs import Program, wait_until
 from drive.shop import STRAYS, Shop, day, password_of
+from drive.witness import MOST_ATTEMPTS, expect_nothing_left, expect_whole_files
 
 DAYS = ("--start", day(0), "--end", day(2))
 
@@ -28,10 +29,9 @@ def expect_done(shop: Shop, chunks: int) -> None:
     assert (run["status"], run["chunks_done"], run["chunks"]) == ("succeeded", chunks, chunks)
     assert {chunk["state"] for chunk in shop.chunks()} == {"merged"}
     shop.expect_equal()
-    staging = shop.target.execute(
-        "SELECT tablename FROM pg_tables WHERE schemaname = 'replica_stage'"
-    ).fetchall()
-    assert staging == []
+    assert max(chunk["attempt"] for chunk in shop.chunks()) <= MOST_ATTEMPTS
+    expect_nothing_left(shop)
+    expect_whole_files(shop)
 
 
 def test_a_killed_worker_costs_nothing_but_time(staffed: Shop) -> None:
