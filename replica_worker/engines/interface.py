@@ -404,10 +404,11 @@ class Warehouse(Protocol):
         ...
 
     def along(
-        self, table: TableSpec, lock: str, slots: SlotsOf
+        self, table: TableSpec, lock: str, slots: SlotsOf, needs_slot: sa.ColumnElement[bool]
     ) -> Mapping[str, sa.ColumnElement[Any]]:
         """What a statement can ask along: columns that take the lock and a slot, and describe.
 
+        A slot is taken only where `needs_slot`, over the statement's own rows, says so.
         None where an engine cannot do that. The answers are for `lock_chunk`, which gives back
         what was taken, and for `require_table`.
         """

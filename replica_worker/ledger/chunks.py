@@ -117,6 +117,10 @@ class Chunks:
             along={name: row._mapping[name] for name in along or {}},
         )
 
+    def asks_source(self) -> sa.ColumnElement[bool]:
+        """Whether a row's chunk asks the source: what is done from the archive does not."""
+        return self._chunks.c.action.in_([Action.LOAD, Action.CHECK])
+
     def keep(self, claim: Claim, *, lease_seconds: float) -> bool:
         """Extend the lease; False if the chunk is another attempt's by now."""
         statement = (

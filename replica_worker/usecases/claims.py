@@ -1,8 +1,8 @@
 """Claiming a chunk, and all that its worker must know and hold before it begins, in one round trip.
 
 The claim tells the run's options and the clock. Where the engine can, the same statement takes the
-chunk's lock and a slot at the source, looks whether that is known to be away, and reads how the
-target is made.
+chunk's lock and, for what asks the source, a slot there, looks whether that is known to be away,
+and reads how the target is made.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ def claim_chunk(
     along: dict[str, sa.ColumnElement[Any]] = {}
     if spec:  # else the worker will say what is wrong
         slots = source_slots(deployment)
-        along |= deployment.warehouse.along(spec, lock_name(spec, chunk.day), slots)
+        along |= deployment.warehouse.along(
+            spec, lock_name(spec, chunk.day), slots, deployment.ledger.chunks.asks_source()
+        )
     if along:
         failures = deployment.ledger.endpoints.failures_of(deployment.source_name)
         along[SOURCE_FAILURES] = failures.label(SOURCE_FAILURES)

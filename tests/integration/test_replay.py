@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -11,12 +12,13 @@ from pathlib import Path
 import pytest
 from support.replica import DAY, NEXT_DAY, Replica
 from support.specs import ITEMS, LINES, SALES, STAFF, spec_text
+from support.waiting import wait_until
 
 from replica_worker.checkpoints import Checkpoint, watch
 from replica_worker.errors import DatabaseUnreachableError
 from replica_worker.ledger.options import RunOptions
 from replica_worker.ledger.runs import Run
-from replica_worker.model.chunks import ChunkState, RunKind, RunStatus
+from replica_worker.model.chunks import Action, ChunkId, ChunkState, RunKind, RunStatus
 from replica_worker.model.days import DayRange
 from replica_worker.usecases.inline import work_inline
 from replica_worker.usecases.runs import begin_run, plan_run
@@ -265,3 +267,22 @@ def test_a_fix_that_was_extracted_but_never_merged_is_not_replayed(replica: Repl
     empty_warehouse(replica)
     replay(replica)
     assert_equal(replica)
+
+
+def test_a_replay_under_way_leaves_the_source_s_slots_to_loads(replica: Replica) -> None:
+    one_slot = replica.with_policy(source_connections=1, slot_wait_seconds=0)
+    run_id = one_slot.begin(("SALES", DAY, Action.REPLAY), kind=RunKind.REPLAY)
+    chunk = ChunkId(run_id=run_id, table="SALES", day=DAY)
+    with ThreadPoolExecutor(1) as pool:
+        with replica.target.transaction():
+            replica.at_target('LOCK TABLE dbo."SALES" IN ACCESS EXCLUSIVE MODE')
+            replayed = pool.submit(one_slot.work, chunk)
+            wait_until(lambda: bool(replica.at_target(_WAITS)), "the replay waits")
+            assert one_slot.load("ITEMS", NEXT_DAY).returned is ChunkState.MERGED
+        assert replayed.result() is ChunkState.MERGED
+
+
+_WAITS = (
+    "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() "
+    "AND wait_event_type = 'Lock' AND application_name = 'replica_worker'"
+)

@@ -64,7 +64,7 @@ def test_lock_and_slot_that_were_taken_by_reading_are_free_after_the_chunk(
     replica: Replica,
 ) -> None:
     warehouse = replica.deployment.warehouse
-    columns = warehouse.along(replica.spec.table("SALES"), "chunk", ONE_SLOT)
+    columns = warehouse.along(replica.spec.table("SALES"), "chunk", ONE_SLOT, sa.true())
     with warehouse.at_once.connect() as ours, warehouse.at_once.connect() as rivals:
         taken = dict(ours.execute(sa.select(*columns.values())).one()._mapping)
         with warehouse.lock_chunk(ours, "chunk", ONE_SLOT, taken) as is_ours:

@@ -33,14 +33,17 @@ class _Held:
         self.is_given_back = False  # all of it, before its end
 
 
-def by_reading(name: str, slots: SlotsOf | None) -> dict[str, sa.ColumnElement[Any]]:
-    """The columns that take the lock, and a slot, when they are read; for `hold`."""
+def by_reading(
+    name: str, slots: SlotsOf, needs_slot: sa.ColumnElement[bool]
+) -> dict[str, sa.ColumnElement[Any]]:
+    """The columns that take the lock, and a slot if need be, when they are read; for `hold`."""
     # A parameter, not a literal, so that SQLAlchemy compiles the statement once for all chunks.
     key = sa.literal(_number(name, 8), sa.BigInteger())
-    columns: dict[str, sa.ColumnElement[Any]] = {_LOCK: sa.func.pg_try_advisory_lock(key)}
-    if slots:
-        text = text_of(sql.SQL("({})").format(_try_slots(slots)))
-        columns[_SLOT] = sa.literal_column(text, sa.Integer())
+    slot = sa.literal_column(text_of(sql.SQL("({})").format(_try_slots(slots))), sa.Integer())
+    columns: dict[str, sa.ColumnElement[Any]] = {
+        _LOCK: sa.func.pg_try_advisory_lock(key),
+        _SLOT: sa.case((needs_slot, slot)),  # evaluates the subquery in no other case
+    }
     return {key: column.label(key) for key, column in columns.items()}
 
 

@@ -332,12 +332,12 @@ class PostgresWarehouse:
             yield
 
     def along(
-        self, table: TableSpec, lock: str, slots: SlotsOf
+        self, table: TableSpec, lock: str, slots: SlotsOf, needs_slot: sa.ColumnElement[bool]
     ) -> Mapping[str, sa.ColumnElement[Any]]:
         """Columns by which a statement takes the lock and a slot, and describes the target."""
         described = statements.describe_columns(table.target_schema, table.target_name)
         columns = sa.literal_column(f"({statements.text_of(described)})", sa.Text())
-        return {**locks.by_reading(lock, slots), _COLUMNS: columns.label(_COLUMNS)}
+        return {**locks.by_reading(lock, slots, needs_slot), _COLUMNS: columns.label(_COLUMNS)}
 
     @contextmanager
     def lock_chunk(

@@ -304,10 +304,10 @@ class SqlServerWarehouse:
             yield
 
     def along(
-        self, table: TableSpec, lock: str, slots: SlotsOf
+        self, table: TableSpec, lock: str, slots: SlotsOf, needs_slot: sa.ColumnElement[bool]
     ) -> Mapping[str, sa.ColumnElement[Any]]:
         """None: a procedure takes a lock, and OUTPUT takes no subquery."""
-        del table, lock, slots
+        del table, lock, slots, needs_slot
         return {}
 
     @contextmanager
