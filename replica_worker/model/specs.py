@@ -30,8 +30,11 @@ _OUR_OWN_TABLES = frozenset(
         "replica_run_history",
         "etl_progress",
         "dimension_refresh_audit",
+        "replica_certified",
+        "replica_endpoint",
         "replica_imbalance",
         "replica_migration",
+        "replica_watermark",
     }
 )
 _INCOMPARABLE = frozenset({"text", "ntext", "image", "xml"})

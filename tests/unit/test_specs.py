@@ -11,6 +11,7 @@ import pytest
 from support.specs import LINES, SALES, STAFF, column, columns, daily, spec_text
 
 from replica_worker.errors import SpecError, UsageError
+from replica_worker.ledger.tables import metadata_for
 from replica_worker.model.specs import SQL_TYPE_FIELD, ReplicaSpec, Strategy, parse_specs
 from replica_worker.settings import DEFAULT_SPEC_FILE
 
@@ -285,7 +286,9 @@ def test_shipped_spec_file_is_usable_and_keeps_passwords_at_the_source() -> None
     assert not [name for name in names if "PASSWORD" in name.upper()]
 
 
-@pytest.mark.parametrize("name", ["etl_progress", "REPLICA_RUN_HISTORY"])
+@pytest.mark.parametrize(
+    "name", ["REPLICA_RUN_HISTORY", *(table.name for table in metadata_for("dbo").sorted_tables)]
+)
 def test_metadata_table_s_name_is_no_target_name(name: str) -> None:
     with pytest.raises(SpecError, match=f"table {name}: .*another target_name"):
         parse_specs(spec_text({**SALES, "name": name}), origin="spec.json")

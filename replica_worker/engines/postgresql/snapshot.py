@@ -36,6 +36,7 @@ from replica_worker.model.specs import TableSpec
 from replica_worker.pulse import give_sign
 
 _BATCH_BYTES = "adbc.postgresql.batch_size_hint_bytes"
+_USE_COPY = "adbc.postgresql.use_copy"
 
 
 class PostgresSnapshot:
@@ -57,11 +58,7 @@ class PostgresSnapshot:
     def describe(self, schema: str, name: str) -> LiveTable | None:
         """A table or view as the catalogue has it; None if the login sees none of that name."""
         columns, unique = (
-            [
-                row
-                for batch in self._stream(query, "read the catalogue")
-                for row in batch.to_pylist()
-            ]
+            self._fetch(query, "read the catalogue")
             for query in (
                 descriptions.find_columns(schema, name),
                 descriptions.find_unique(schema, name),
@@ -155,19 +152,23 @@ class PostgresSnapshot:
     def _find_columns(self, selection: RowSelection) -> tuple[FoundColumn, ...]:
         name = (selection.schema_name, selection.table_name)
         if name not in self._found:
-            batches = self._stream(statements.find_columns(*name), "read the catalogue")
-            self._found[name] = tuple(
-                FoundColumn(**row) for batch in batches for row in batch.to_pylist()
-            )
+            rows = self._fetch(statements.find_columns(*name), "read the catalogue")
+            self._found[name] = tuple(FoundColumn(**row) for row in rows)
         return self._found[name]
 
     def _fetch(self, statement: sql.Composable, operation: str) -> list[dict[str, Any]]:
-        return [row for batch in self._stream(statement, operation) for row in batch.to_pylist()]
+        """All rows of a result that fits memory, in one round trip: COPY would take three."""
+        batches = self._batches(statement, operation, {_USE_COPY: "false"})
+        return [row for batch in batches for row in batch.to_pylist()]
 
     def _stream(self, statement: sql.Composable, operation: str) -> Iterator[pa.RecordBatch]:
-        cursor = self._connection.cursor(
-            adbc_stmt_kwargs={_BATCH_BYTES: str(self._options.batch_bytes)}
-        )
+        """A result of any size, by COPY."""
+        return self._batches(statement, operation, {_BATCH_BYTES: str(self._options.batch_bytes)})
+
+    def _batches(
+        self, statement: sql.Composable, operation: str, options: dict[str, str]
+    ) -> Iterator[pa.RecordBatch]:
+        cursor = self._connection.cursor(adbc_stmt_kwargs=options)
         try:
             give_sign()
             cursor.execute(statements.text_of(statement))
