@@ -84,7 +84,7 @@ class Steps:
 
     def extract(self) -> float:
         """Digest, rows and catalogue from one snapshot into Parquet with its manifest."""
-        return _warm_then_timed(self._extract)
+        return _warm_then_timed(self.extract_once)
 
     def parquet_write(self) -> float:
         """Rows that are in memory into a Parquet file that is in memory."""
@@ -151,7 +151,7 @@ class Steps:
         with warehouse.sql.connect() as connection:
             for _ in range(2):
                 self._delete_days(connection)
-                took = _timed(load)
+                took = timed(load)
         return took
 
     def merge_unchanged(self) -> float:
@@ -177,28 +177,30 @@ class Steps:
             self._merge(connection)
             connection.connection.driver_connection.execute(change.as_string(None))
             connection.commit()
-            return _timed(lambda: self._merge(connection))
+            return timed(lambda: self._merge(connection))
 
     def empty_chunks(self) -> float:
         """Median of claim to done of chunks whose day has no rows."""
         first = date(2000, 1, 1)
-        return self._work(Action.LOAD, [first + timedelta(days=at) for at in range(_EMPTY_CHUNKS)])
+        return self.work(Action.LOAD, [first + timedelta(days=at) for at in range(_EMPTY_CHUNKS)])
 
     def chunk_new(self) -> float:
         """Claim to done of days that the target has not, in a worker that runs: median of each."""
         with self.deployment.warehouse.sql.connect() as connection:
             self._delete_days(connection)
-        return self._work(Action.LOAD, list(self.days))
+        return self.work(Action.LOAD, list(self.days))
 
     def chunk_again(self) -> float:
         """Claim to done of days that the target has, loaded again by a worker that runs."""
-        return self._work(Action.LOAD, list(self.days))
+        return self.work(Action.LOAD, list(self.days))
 
     def chunk_checked(self) -> float:
         """Claim to done of days that the target has, checked by a worker that runs."""
-        return self._work(Action.CHECK, list(self.days))
+        return self.work(Action.CHECK, list(self.days))
 
-    def _work(self, action: Action, days: list[date]) -> float:
+    def work(self, action: Action, days: list[date] | None = None) -> float:
+        """Median of claim to done of chunks that a worker that runs works on."""
+        days = days or list(self.days)
         name = self.table.name
         plan = Plan(
             kind=RunKind.BACKFILL if action is Action.LOAD else RunKind.CHECK_FIXES,
@@ -245,7 +247,8 @@ class Steps:
         with self.deployment.source.open_snapshot() as snapshot:
             return list(snapshot.read(self.rows))
 
-    def _extract(self) -> None:
+    def extract_once(self) -> None:
+        """Digest, rows and catalogue from one snapshot into Parquet with its manifest."""
         with self.deployment.source.open_snapshot() as snapshot:
             snapshot.require_table(self.table, Side.SOURCE)
             digest = snapshot.digest(self.rows, cheapest_kind(self.table))
@@ -287,7 +290,8 @@ class Steps:
         self._prove(connection)
 
 
-def _timed(step: Callable[[], object]) -> float:
+def timed(step: Callable[[], object]) -> float:
+    """Seconds that the step took."""
     started = time.perf_counter()
     step()
     return time.perf_counter() - started
@@ -295,7 +299,7 @@ def _timed(step: Callable[[], object]) -> float:
 
 def _warm_then_timed(step: Callable[[], object]) -> float:
     step()
-    return _timed(step)
+    return timed(step)
 
 
 if __name__ == "__main__":

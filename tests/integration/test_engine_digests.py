@@ -7,10 +7,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from psycopg import sql
-from support.engines import Bench
+from support.engines import ZONE, Bench
 from support.specs import columns
 
 from replica_worker.engines.interface import RowSelection, Side
+from replica_worker.engines.postgresql import digests
 from replica_worker.errors import DatabaseError
 from replica_worker.model.digests import Digest, DigestKind
 from replica_worker.model.specs import TableSpec
@@ -142,3 +143,19 @@ def _version(bench: Bench, number: int) -> str:
 def _highest(bench: Bench, table: TableSpec) -> bytes | None:
     with bench.connect() as connection:
         return bench.warehouse.highest_rowversion(connection, table)
+
+
+@pytest.mark.parametrize("kind", list(DigestKind))
+def test_older_servers_add_the_halves_up_to_the_same(bench: Bench, kind: DigestKind) -> None:
+    """They cut them from bits, newer ones from bytes; a new server knows both ways."""
+    (table,) = bench.make(TABLE)
+    bench.fill(table, *[(str(n), f"'{n}'", "NULL", "'\\x0102030405060708'") for n in range(99)])
+    rows = RowSelection(table=table, side=Side.SOURCE)
+    made = {
+        version: digests.digest_rows(rows, kind, digests.Terms(zone=ZONE, server_version=version))
+        for version in (150_004, 180_000)
+    }
+    with bench.snapshot(Side.SOURCE) as source:
+        older, newer = (source._fetch(statement, "digest") for statement in made.values())
+    assert older == newer
+    assert made[150_004] != made[180_000]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote, urlencode
 
 import adbc_driver_manager
@@ -106,6 +106,8 @@ def libpq_uri(options: ConnectionOptions) -> str:
 class _KeptDatabase(adbc_driver_manager.AdbcDatabase):
     """What the driver reads of a server's types; it holds no connection, so it is never closed."""
 
+    server_version: int | None = None  # not asked yet
+
     def close(self) -> None:
         """Stay usable when a connection over it is closed."""
 
@@ -120,6 +122,20 @@ def open_adbc(options: ConnectionOptions) -> Any:
     """A DBAPI connection that gives Arrow."""
     database = _database_of(libpq_uri(options))
     return adbc.Connection(database, adbc_driver_manager.AdbcConnection(database))
+
+
+def adbc_version(options: ConnectionOptions, connection: Any) -> int:
+    """The version of the server behind such a connection, as it numbers it; asked only once."""
+    database = _database_of(libpq_uri(options))
+    if database.server_version is None:
+        database.server_version = int(connection.adbc_get_info()["vendor_version"])
+    return database.server_version
+
+
+def version_of(connection: sa.Connection) -> int:
+    """The version of the server behind the connection, which told it at login."""
+    driver = cast("psycopg.Connection[tuple[Any, ...]]", connection.connection.driver_connection)
+    return driver.info.server_version
 
 
 def make_sqlalchemy_engine(options: ConnectionOptions) -> sa.Engine:

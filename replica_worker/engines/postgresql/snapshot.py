@@ -27,7 +27,7 @@ from replica_worker.engines.interface import (
 from replica_worker.engines.postgresql import descriptions, digests, measures, statements
 from replica_worker.engines.postgresql.arrays import to_spec_batch
 from replica_worker.engines.postgresql.catalogue import require_columns
-from replica_worker.engines.postgresql.connect import open_adbc
+from replica_worker.engines.postgresql.connect import adbc_version, open_adbc
 from replica_worker.engines.postgresql.errors import translate
 from replica_worker.engines.postgresql.types import FoundColumn
 from replica_worker.model.digests import KEY_BUCKETS, Digest, DigestKind
@@ -93,13 +93,13 @@ class PostgresSnapshot:
 
     def digest(self, selection: RowSelection, kind: DigestKind) -> Digest:
         """The digest of the selected rows, computed in the database."""
-        statement = digests.digest_rows(selection, kind, self._options.zone)
+        statement = digests.digest_rows(selection, kind, self._terms)
         (row,) = self._fetch(statement, f"digest table {selection.table_name}")
         return _digest_of(kind, row)
 
     def digest_days(self, selection: RowSelection, kind: DigestKind) -> dict[date | None, Digest]:
         """The digest of each day that has selected rows; under None that of those of no day."""
-        statement = digests.digest_days(selection, kind, self._options.zone)
+        statement = digests.digest_days(selection, kind, self._terms)
         rows = self._fetch(statement, f"digest the days of table {selection.table_name}")
         return {row["g"]: _digest_of(kind, row) for row in rows}
 
@@ -132,7 +132,7 @@ class PostgresSnapshot:
         self, selection: RowSelection, kind: DigestKind, of: int = KEY_BUCKETS
     ) -> dict[int, Digest]:
         """The digest of each of `of` buckets that has selected rows, by the bucket's number."""
-        statement = digests.digest_buckets(selection, kind, of, self._options.zone)
+        statement = digests.digest_buckets(selection, kind, of, self._terms)
         rows = self._fetch(statement, f"digest the key buckets of table {selection.table_name}")
         return {row["g"]: _digest_of(kind, row) for row in rows}
 
@@ -144,10 +144,15 @@ class PostgresSnapshot:
         of: int = KEY_BUCKETS,
     ) -> Iterator[pa.RecordBatch]:
         """(`key` as JSON text, `hash` as text) of each selected row in these of `of` buckets."""
-        statement = digests.select_row_hashes(selection, kind, buckets, of, self._options.zone)
+        statement = digests.select_row_hashes(selection, kind, buckets, of, self._terms)
         operation = f"hash the rows of table {selection.table_name}"
         for batch in self._stream(statement, operation):
             yield pa.RecordBatch.from_arrays(batch.columns, schema=ROW_HASHES)
+
+    @property
+    def _terms(self) -> digests.Terms:
+        version = adbc_version(self._options, self._connection)
+        return digests.Terms(zone=self._options.zone, server_version=version)
 
     def _find_columns(self, selection: RowSelection) -> tuple[FoundColumn, ...]:
         name = (selection.schema_name, selection.table_name)
@@ -193,8 +198,10 @@ def _digest_of(kind: DigestKind, row: dict[str, Any]) -> Digest:
 @contextmanager
 def open_snapshot(options: ConnectionOptions) -> Iterator[PostgresSnapshot]:
     """Connect, give the snapshot, and end its transaction without a trace."""
+    options = replace(options, read_only=True)
     try:
-        connection = open_adbc(replace(options, read_only=True))
+        connection = open_adbc(options)
+        adbc_version(options, connection)
     except Exception as error:
         translated = translate(error, operation="connect to the database")
         if translated is error:

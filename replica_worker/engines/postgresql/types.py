@@ -74,10 +74,13 @@ BEYOND_CALENDAR = "!"
 def _digits_behind(scale: int) -> Expression:
     """At least so many digits behind the point: 1.5 and 1.50000 are one decimal(16,4).
 
-    Nothing is rounded: a number that the spec's type does not hold has a text of its own.
+    Nothing is rounded: a number that the spec's type does not hold has a text of its own. Numbers
+    that are stored with just so many digits need no arithmetic.
     """
     zero = "0." + "0" * scale if scale else "0"
-    return _written(f"trim_scale({{c}}::numeric) + {zero}")
+    return _written(
+        f"CASE WHEN scale({{c}}) = {scale} THEN {{c}} ELSE trim_scale({{c}}::numeric) + {zero} END"
+    )
 
 
 def _instant(text: str) -> Expression:

@@ -38,7 +38,11 @@ from replica_worker.engines.postgresql import (
 from replica_worker.engines.postgresql.arrays import staging_schema
 from replica_worker.engines.postgresql.books import PostgresBookStatements
 from replica_worker.engines.postgresql.catalogue import require_columns, takes_binary
-from replica_worker.engines.postgresql.connect import cursor_of, make_sqlalchemy_engine
+from replica_worker.engines.postgresql.connect import (
+    cursor_of,
+    make_sqlalchemy_engine,
+    version_of,
+)
 from replica_worker.engines.postgresql.copying import copy_rows
 from replica_worker.engines.postgresql.errors import translate
 from replica_worker.engines.postgresql.types import FoundColumn
@@ -238,7 +242,7 @@ class PostgresWarehouse:
         self, connection: sa.Connection, selection: RowSelection, kind: DigestKind
     ) -> Digest:
         """The digest of the selected rows as this transaction sees them."""
-        statement = digests.digest_rows(selection, kind, self._options.zone)
+        statement = digests.digest_rows(selection, kind, self._terms(connection))
         (sums,) = self._fetch(connection, statement, "digest the target's rows")
         return _digest_of(kind, sums)
 
@@ -246,7 +250,7 @@ class PostgresWarehouse:
         self, connection: sa.Connection, selection: RowSelection, kind: DigestKind
     ) -> dict[date | None, Digest]:
         """The digest of each day that has selected rows; under None that of those of no day."""
-        statement = digests.digest_days(selection, kind, self._options.zone)
+        statement = digests.digest_days(selection, kind, self._terms(connection))
         rows = self._fetch(connection, statement, "digest the target's days")
         return {day: _digest_of(kind, sums) for day, *sums in rows}
 
@@ -258,7 +262,7 @@ class PostgresWarehouse:
         of: int = KEY_BUCKETS,
     ) -> dict[int, Digest]:
         """The digest of each of `of` buckets that has selected rows, by the bucket's number."""
-        statement = digests.digest_buckets(selection, kind, of, self._options.zone)
+        statement = digests.digest_buckets(selection, kind, of, self._terms(connection))
         rows = self._fetch(connection, statement, "digest the target's key buckets")
         return {bucket: _digest_of(kind, sums) for bucket, *sums in rows}
 
@@ -271,7 +275,7 @@ class PostgresWarehouse:
         of: int = KEY_BUCKETS,
     ) -> Iterator[pa.RecordBatch]:
         """(`key` as JSON text, `hash` as text) of each selected row in these of `of` buckets."""
-        statement = digests.select_row_hashes(selection, kind, buckets, of, self._options.zone)
+        statement = digests.select_row_hashes(selection, kind, buckets, of, self._terms(connection))
         with (
             _translated("hash the target's rows"),
             cursor_of(connection, name="row_hashes") as cursor,
@@ -362,6 +366,9 @@ class PostgresWarehouse:
         """Hold the session's lock of one of some slots; False if none is free."""
         with locks.hold_slot(connection, slots) as is_ours:
             yield is_ours
+
+    def _terms(self, connection: sa.Connection) -> digests.Terms:
+        return digests.Terms(zone=self._options.zone, server_version=version_of(connection))
 
     def _run(self, connection: sa.Connection, statement: sql.Composable, operation: str) -> int:
         with _translated(operation), cursor_of(connection) as cursor:
