@@ -82,14 +82,22 @@ def _claim_and_work(
     passed(Checkpoint.CLAIMED)
     policy = deployment.policy
     try:
-        with LeaseKeeper(
-            lambda: deployment.ledger.chunks.keep(claim, lease_seconds=policy.lease_seconds),
-            lease_seconds=policy.lease_seconds,
-            silent_after_seconds=policy.silent_after_seconds,
-            what=str(chunk),
-            give_up=lambda: _give_up(deployment, claim),
+        spec = deployment.spec.table(chunk.table)
+        with (
+            # First of all: the claim may have taken the lock, which a pooled session would keep.
+            deployment.warehouse.lock_chunk(
+                connection, lock_name(spec, chunk.day), source_slots(deployment), claim.along
+            ) as is_ours,
+            LeaseKeeper(
+                lambda: deployment.ledger.chunks.keep(claim, lease_seconds=policy.lease_seconds),
+                lease_seconds=policy.lease_seconds,
+                silent_after_seconds=policy.silent_after_seconds,
+                what=str(chunk),
+                give_up=lambda: _give_up(deployment, claim),
+            ),
         ):
-            return _do(deployment, claim, connection)
+            work = ChunkWork(claim=claim, spec=spec, connection=connection)
+            return _do(deployment, work, is_ours=is_ours)
     except LeaseLostError as error:
         _log.warning("%s", error)
         return Worked(state=None)
@@ -110,19 +118,14 @@ def _take_blow(deployment: Deployment, claim: Claim, error: Exception) -> ChunkS
     return _settle(deployment, claim, _classified(deployment, error))
 
 
-def _do(deployment: Deployment, claim: Claim, connection: sa.Connection) -> Worked:
-    spec = deployment.spec.table(claim.chunk.table)
-    work = ChunkWork(claim=claim, spec=spec, connection=connection)
-    if spec.is_daily and claim.chunk.is_strays:
+def _do(deployment: Deployment, work: ChunkWork, *, is_ours: bool) -> Worked:
+    if not is_ours:
+        raise _busy(work.claim.chunk)
+    if work.spec.is_daily and work.claim.chunk.is_strays:
         today = business_day(now=work.now(), zone=deployment.zone)
         work = replace(work, strays_of=dated_days(today))
-    with deployment.warehouse.lock_chunk(
-        connection, lock_name(spec, claim.chunk.day), source_slots(deployment), claim.along
-    ) as is_ours:
-        if not is_ours:
-            raise _busy(claim.chunk)
-        state = _load_or_check(deployment, work, claim.options)
-        return Worked(state=state, outlook=_look_in_parting(deployment, work))
+    state = _load_or_check(deployment, work, work.claim.options)
+    return Worked(state=state, outlook=_look_in_parting(deployment, work))
 
 
 def _look_in_parting(deployment: Deployment, work: ChunkWork) -> Outlook | None:

@@ -21,6 +21,7 @@ from replica_worker.model.chunks import Action, ChunkId, ChunkState
 from replica_worker.model.days import ONE_DAY
 from replica_worker.model.specs import parse_specs
 from replica_worker.usecases.chunk_work import staging_name
+from replica_worker.usecases.leases import LeaseKeeper
 from replica_worker.usecases.runs import sweep_leftovers
 
 ONE_SLOT = SlotsOf(name="source", count=1)
@@ -216,6 +217,22 @@ def test_chunk_that_another_session_is_at_waits_its_turn(replica: Replica) -> No
     replica.end_delays()
     assert replica.work(rival) is ChunkState.MERGED
     assert replica.outcome_of(rival).counts == (0, 0, 0)
+
+
+def test_worker_that_cannot_keep_its_lease_keeps_no_lock_either(
+    replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pooled session lives on, and with it the locks that the claim took."""
+
+    def refuse(_: LeaseKeeper) -> LeaseKeeper:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LeaseKeeper, "__enter__", refuse)
+        assert replica.work(chunk_of(replica)) is ChunkState.FAILED
+    locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = {}"
+    ours = "(SELECT oid FROM pg_database WHERE datname = current_database())"
+    assert replica.at_target(locks.format(ours)) == [(0,)]
 
 
 def test_older_copy_of_a_row_does_not_take_it_back_from_its_new_day(replica: Replica) -> None:
