@@ -97,6 +97,11 @@ def _play(stage: Stage, settings: Settings, shape: PosShape, workers: int) -> No
         "prove that every row of both sides is equal",
         *("verify", "--start", first, "--end", late.t0.isoformat()),
     )
+    _command(
+        stage,
+        "see that sales, items and payments balance",
+        *("audit", "--start", first, "--end", late.t0.isoformat()),
+    )
     _summarise(stage, source)
 
 

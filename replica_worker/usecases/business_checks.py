@@ -24,6 +24,7 @@ from replica_worker.model.books import (
     judged_lines,
 )
 from replica_worker.model.business import BusinessCheck, Lines
+from replica_worker.model.chunks import Action
 from replica_worker.model.days import DayRange, contiguous
 from replica_worker.usecases.deployment import Deployment
 
@@ -50,10 +51,13 @@ def record_books(deployment: Deployment, run: Run) -> None:
     """Compare the books of the days that the run touched, newest first, and record what is found.
 
     Ends early when its time is up, and gives up a check that cannot be made: the run's own work is
-    done.
+    done. Does nothing while chunks of the run are still open.
     """
+    checks = deployment.spec.business_checks
+    if not checks or deployment.ledger.chunks.has_open(run.run_id, actions=list(Action)):
+        return
     end = time.monotonic() + deployment.policy.books_seconds
-    for check in deployment.spec.business_checks:
+    for check in checks:
         try:
             left = _record(deployment, run, check, end)
         except (ReplicaError, sa.exc.SQLAlchemyError) as error:

@@ -166,8 +166,7 @@ def finalize_run(deployment: Deployment, run_id: str, *, worker: str) -> Run | N
         add_history_checks(deployment, run)
         _check_fixes_of(deployment, run_id, worker)
         raise_watermarks(deployment, run)
-        if not deployment.ledger.chunks.has_open(run_id, actions=list(Action)):
-            record_books(deployment, run)
+        record_books(deployment, run)
         closed = runs.close(run_id, finalizer=finalizer)
     if closed is None:
         runs.release_finalize(run_id, finalizer=finalizer)

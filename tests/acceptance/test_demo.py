@@ -84,7 +84,13 @@ def test_two_demos_at_once_prove_what_they_show(played: Played) -> None:
         said = program.said()
         assert "differing rows equal" in said
         assert "of 3" not in said, "some table was not equal"
-        for command in ("$ replica migrate", "$ replica backfill", "$ replica run", "$ replica v"):
+        for command in (
+            "$ replica migrate",
+            "$ replica backfill",
+            "$ replica run",
+            "$ replica v",
+            "$ replica a",
+        ):
             assert command in said
         assert "Traceback" not in said
     assert len(played.homes) == 2
