@@ -18,6 +18,9 @@ from benchmarks.watch import Cost, run_watched
 ROOT = Path(__file__).parent.parent
 DAY = FIRST_DAY + timedelta(days=1)
 _WIDE_COLUMNS = 184
+_LEDGERS = (1_000, 10_000, 100_000)
+_LINK_WORKERS = (1, 4, 16)
+_MANY = 2_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +98,18 @@ def _cases(sales: Table, peers: str | None) -> list[Case]:
     cases += [Case(name=step, command=_step(step, "SALES", min(5, sales.days))) for step in chunks]
     for step in ("extract", "load_new"):
         cases.append(Case(name=f"wide {step}", command=_step(step, "WIDE_SALES", 1)))
-    return cases
+    return [*cases, *_control_cases()]
+
+
+def _control_cases() -> list[Case]:
+    """What a chunk costs besides its rows."""
+    sizes = [(f"ledger of {number:,} chunks", "ledger", number) for number in _LEDGERS]
+    links = [(f"latency, {number} workers", "link", number) for number in _LINK_WORKERS]
+    cases = [*sizes, *links, ("many empty chunks, 2 workers", "many", _MANY)]
+    return [
+        Case(name=name, command=_module("benchmarks.control", what, str(number)))
+        for name, what, number in cases
+    ]
 
 
 def _peer_cases(python: str | None, *names: str) -> list[Case]:

@@ -66,6 +66,15 @@ TARGETS = (
     Target(says="wide day ÷ narrow day of as many cells: extract, stage + merge",
            numerator=("wide extract", "wide load_new"),
            denominator=("extract", "load_new"), limit=1.2, at_least=False),
+    Target(says="an empty chunk among 100,000 ÷ among 1,000",
+           numerator=("ledger of 100,000 chunks",), denominator=("ledger of 1,000 chunks",),
+           limit=1.1, at_least=False),
+    Target(says="a chunk over a slow link, 1 worker ÷ 4 workers",
+           numerator=("latency, 1 workers",), denominator=("latency, 4 workers",), limit=3.5,
+           at_least=True),
+    Target(says="a chunk over a slow link, 1 worker ÷ 16 workers",
+           numerator=("latency, 1 workers",), denominator=("latency, 16 workers",), limit=12,
+           at_least=True),
 )  # fmt: skip
 
 
