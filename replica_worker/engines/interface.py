@@ -257,6 +257,10 @@ class Warehouse(Protocol):
         """A transaction over a connection of either kind: committed, or undone by an error."""
         ...
 
+    def note_growth(self, connection: sa.Connection, schema: str, name: str) -> None:
+        """Let the planner know that a table has many more rows than a moment ago."""
+        ...
+
     def create_staging(self, connection: sa.Connection, table: TableSpec, staging: str) -> None:
         """Make an empty staging table for one attempt."""
         ...

@@ -65,7 +65,7 @@ class HandingOut:
                 return []
             picked = self._pick(connection, run_id, wave, window - under_way, actions)
             if picked:
-                self._mark_queued(connection, picked)
+                self._mark_queued(connection, wave, picked)
         return picked
 
     def look_ahead(self, run_id: str) -> sa.Select[Any]:
@@ -155,7 +155,8 @@ class HandingOut:
         )
         return [ChunkId(run_id=run_id, table=row.table_name, day=row.day) for row in rows]
 
-    def _mark_queued(self, connection: sa.Connection, picked: Sequence[ChunkId]) -> None:
+    def _mark_queued(self, connection: sa.Connection, wave: int, picked: Sequence[ChunkId]) -> None:
+        """Wave and range of days say nothing new, but by them the index is read in one place."""
         chunks = self._chunks
         days: dict[str, list[date]] = {}
         for chunk in picked:
@@ -165,6 +166,8 @@ class HandingOut:
             .where(
                 chunks.c.run_id == picked[0].run_id,
                 chunks.c.state == ChunkState.PENDING,
+                chunks.c.wave == wave,
+                chunks.c.day.between(picked[0].day, picked[-1].day),
                 sa.or_(
                     *(
                         sa.and_(chunks.c.table_name == table, chunks.c.day.in_(some))

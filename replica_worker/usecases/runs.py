@@ -37,6 +37,7 @@ from replica_worker.usecases.work import work_on_chunk
 
 _log = logging.getLogger(__name__)
 _FROM_THE_ARCHIVE = (RunKind.REPLAY, RunKind.UNDO)  # these never ask the source
+_MANY_CHUNKS = 1000  # from here on a planner that knows nothing of them reads too many of them
 _LEFTOVER_SECONDS = 24 * 3600  # no extract takes so long; its temp file is a leftover
 
 
@@ -86,6 +87,10 @@ def begin_run(
     begun = deployment.ledger.runs.begin(
         plan, run_id=run_id, options=options or RunOptions(), asked_by=asked_by
     )
+    if begun and len(plan.chunks) >= _MANY_CHUNKS:
+        with deployment.warehouse.sql.connect() as connection:
+            schema = deployment.spec.target_schema
+            deployment.warehouse.note_growth(connection, schema, "etl_progress")
     return run_id if begun else None
 
 

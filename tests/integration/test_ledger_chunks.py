@@ -288,3 +288,11 @@ def test_loaded_days_are_those_that_any_run_merged(
     assert chunks.loaded_days(["SALES"], days) == {("SALES", DAY)}
     assert chunks.loaded_days(["ITEMS"], days) == set()
     assert chunks.loaded_days(["SALES"], DayRange.one(NEXT_DAY)) == set()
+
+
+def test_planner_knows_of_a_run_with_many_chunks(replica: Replica) -> None:
+    replica.begin(*[("SALES", DAY + n * ONE_DAY, Action.LOAD) for n in range(1000)])
+    ((rows,),) = replica.at_target(
+        "SELECT reltuples FROM pg_class WHERE oid = 'dbo.etl_progress'::regclass"
+    )
+    assert rows == 1000

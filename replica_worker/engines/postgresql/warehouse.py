@@ -67,6 +67,12 @@ class PostgresWarehouse:
         self.books = Books(PostgresBookStatements(options.zone), self._fetch)
         self.at_once: sa.Engine = self.sql.execution_options(**{AT_ONCE: True})
 
+    def note_growth(self, connection: sa.Connection, schema: str, name: str) -> None:
+        """Let the planner know that a table has many more rows than a moment ago."""
+        analyze = sql.SQL("ANALYZE {}").format(sql.Identifier(schema, name))
+        self._run(connection, analyze, "note how a table has grown")
+        connection.commit()
+
     def create_staging(self, connection: sa.Connection, table: TableSpec, staging: str) -> None:
         """Make an empty staging table for one attempt."""
         self._run(connection, statements.create_staging(table, staging), "make the staging table")
