@@ -24,17 +24,17 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from benchmarks.table import FIRST_DAY, TARGET_SCHEMA, Table, spec_text
-from replica_worker.engines.interface import (
+from replica_worker.engines.sqlserver import merges
+from replica_worker.engines.sqlserver.arrays import staging_schema, to_staging_batch
+from replica_worker.engines.sqlserver.connect import open_arrow, open_bulk
+from replica_worker.engines.sqlserver.engine import SqlServerEngine
+from replica_worker.engines.values import (
     STAGING_SCHEMA,
     ConnectionOptions,
     RowSelection,
     Side,
     StagedChunk,
 )
-from replica_worker.engines.sqlserver import merges
-from replica_worker.engines.sqlserver.arrays import staging_schema, to_staging_batch
-from replica_worker.engines.sqlserver.connect import open_arrow, open_bulk
-from replica_worker.engines.sqlserver.engine import SqlServerEngine
 from replica_worker.ledger.tables import metadata_for
 from replica_worker.model.specs import ColumnSpec, TableSpec, parse_specs
 from replica_worker.settings import Settings

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from replica_worker.engines.interface import ConnectionOptions, Engine
+from replica_worker.engines.interface import (
+    Engine,
+)
+from replica_worker.engines.values import (
+    ConnectionOptions,
+)
 from replica_worker.errors import SettingsError
 
 

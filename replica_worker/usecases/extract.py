@@ -8,7 +8,12 @@ import pyarrow as pa
 
 from replica_worker.archive.archive import ExtractName, ExtractOrder
 from replica_worker.checkpoints import Checkpoint, passed
-from replica_worker.engines.interface import Snapshot, StagedChunk
+from replica_worker.engines.interface import (
+    Snapshot,
+)
+from replica_worker.engines.values import (
+    StagedChunk,
+)
 from replica_worker.errors import MergeError
 from replica_worker.model.counts import MergeCounts
 from replica_worker.model.digests import cheapest_kind

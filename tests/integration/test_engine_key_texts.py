@@ -8,7 +8,11 @@ import pytest
 from support.engines import Bench
 from support.specs import columns
 
-from replica_worker.engines.interface import KeyList, RowSelection, Side
+from replica_worker.engines.values import (
+    KeyList,
+    RowSelection,
+    Side,
+)
 from replica_worker.model.digests import DigestKind
 
 KEYS = [

@@ -6,7 +6,6 @@ from dataclasses import replace
 from textwrap import dedent
 from zoneinfo import ZoneInfo
 
-from replica_worker.engines.interface import RowSelection, Side, StagedChunk
 from replica_worker.engines.sqlserver import (
     books,
     dates,
@@ -19,6 +18,11 @@ from replica_worker.engines.sqlserver import (
     statements,
 )
 from replica_worker.engines.sqlserver.fragments import Fragment
+from replica_worker.engines.values import (
+    RowSelection,
+    Side,
+    StagedChunk,
+)
 from replica_worker.model.days import DayRange
 from replica_worker.model.digests import DigestKind
 from replica_worker.model.key_ranges import KeyRange

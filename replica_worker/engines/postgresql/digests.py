@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo
 
 from psycopg import sql
 
-from replica_worker.engines.interface import RowSelection
 from replica_worker.engines.postgresql.statements import (
     column_of,
     day_value,
@@ -22,6 +21,9 @@ from replica_worker.engines.postgresql.statements import (
     rows_of,
 )
 from replica_worker.engines.postgresql.types import strategy_for
+from replica_worker.engines.values import (
+    RowSelection,
+)
 from replica_worker.model.digests import DigestKind, bucket_bits, hashed_columns
 from replica_worker.model.specs import ColumnSpec
 

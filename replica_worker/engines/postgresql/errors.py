@@ -13,7 +13,9 @@ import psycopg
 import sqlalchemy as sa
 
 from replica_worker.engines import meanings
-from replica_worker.engines.interface import STAGING_SCHEMA
+from replica_worker.engines.values import (
+    STAGING_SCHEMA,
+)
 
 _SECRET = re.compile(r"(password=|://[^:/@\s]+:)[^@\s&]+", re.I)
 _LONGEST_CAUSE = 300

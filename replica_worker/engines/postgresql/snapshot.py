@@ -15,7 +15,13 @@ from typing import Any
 import pyarrow as pa
 from psycopg import sql
 
-from replica_worker.engines.interface import (
+from replica_worker.engines.postgresql import descriptions, digests, measures, statements
+from replica_worker.engines.postgresql.arrays import to_spec_batch
+from replica_worker.engines.postgresql.catalogue import require_columns
+from replica_worker.engines.postgresql.connect import adbc_version, open_adbc
+from replica_worker.engines.postgresql.errors import translate
+from replica_worker.engines.postgresql.types import FoundColumn
+from replica_worker.engines.values import (
     DAY_FIELD,
     ROW_HASHES,
     ConnectionOptions,
@@ -24,12 +30,6 @@ from replica_worker.engines.interface import (
     RowSelection,
     Side,
 )
-from replica_worker.engines.postgresql import descriptions, digests, measures, statements
-from replica_worker.engines.postgresql.arrays import to_spec_batch
-from replica_worker.engines.postgresql.catalogue import require_columns
-from replica_worker.engines.postgresql.connect import adbc_version, open_adbc
-from replica_worker.engines.postgresql.errors import translate
-from replica_worker.engines.postgresql.types import FoundColumn
 from replica_worker.model.digests import KEY_BUCKETS, Digest, DigestKind
 from replica_worker.model.live import LiveTable
 from replica_worker.model.specs import TableSpec

@@ -17,15 +17,6 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from replica_worker.engines.books import Books
-from replica_worker.engines.interface import (
-    ROW_HASHES,
-    ConnectionOptions,
-    KeyList,
-    RowSelection,
-    Side,
-    SlotsOf,
-    StagedChunk,
-)
 from replica_worker.engines.mismatches import moves_busy, rows_elsewhere
 from replica_worker.engines.postgresql import (
     dates,
@@ -46,6 +37,15 @@ from replica_worker.engines.postgresql.connect import (
 from replica_worker.engines.postgresql.copying import copy_rows
 from replica_worker.engines.postgresql.errors import translate
 from replica_worker.engines.postgresql.types import FoundColumn
+from replica_worker.engines.values import (
+    ROW_HASHES,
+    ConnectionOptions,
+    KeyList,
+    RowSelection,
+    Side,
+    SlotsOf,
+    StagedChunk,
+)
 from replica_worker.errors import MergeError
 from replica_worker.model.counts import MergeCounts
 from replica_worker.model.digests import KEY_BUCKETS, Digest, DigestKind

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from replica_worker.engines.books import LONGEST_LOCATION
-from replica_worker.engines.interface import RowSelection, Side
 from replica_worker.engines.sqlserver.ddl import is_exact_text
 from replica_worker.engines.sqlserver.fragments import (
     EMPTY,
@@ -19,6 +18,10 @@ from replica_worker.engines.sqlserver.fragments import (
 )
 from replica_worker.engines.sqlserver.statements import day_value, rows_of
 from replica_worker.engines.sqlserver.types import EXACT_COLLATION
+from replica_worker.engines.values import (
+    RowSelection,
+    Side,
+)
 from replica_worker.model.business import (
     AMOUNT_DIGITS,
     AMOUNT_SCALE,

@@ -17,7 +17,6 @@ from typing import Any
 import mssql_python
 import sqlalchemy as sa
 
-from replica_worker.engines.interface import ConnectionOptions
 from replica_worker.engines.pools import try_rested
 from replica_worker.engines.signs import with_signs
 from replica_worker.engines.sqlserver.connection_string import (
@@ -26,6 +25,9 @@ from replica_worker.engines.sqlserver.connection_string import (
     keywords_of,
 )
 from replica_worker.engines.sqlserver.driver_libraries import require_libraries
+from replica_worker.engines.values import (
+    ConnectionOptions,
+)
 from replica_worker.errors import SettingsError
 
 _log = logging.getLogger(__name__)

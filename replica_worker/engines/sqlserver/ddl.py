@@ -13,7 +13,6 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mssql
 from sqlalchemy.schema import CreateColumn, CreateTable
 
-from replica_worker.engines.interface import STAGING_SCHEMA
 from replica_worker.engines.sqlserver.dates import as_datetime
 from replica_worker.engines.sqlserver.fragments import (
     EMPTY,
@@ -24,6 +23,9 @@ from replica_worker.engines.sqlserver.fragments import (
     quote,
 )
 from replica_worker.engines.sqlserver.types import EXACT_COLLATION, strategy_for
+from replica_worker.engines.values import (
+    STAGING_SCHEMA,
+)
 from replica_worker.model.specs import ColumnSpec, TableSpec
 
 _GO = "\nGO\n"

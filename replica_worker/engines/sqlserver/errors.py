@@ -12,12 +12,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from replica_worker.engines import meanings
-from replica_worker.engines.interface import STAGING_SCHEMA
 from replica_worker.engines.sqlserver.error_codes import (
     BY_NUMBER,
     BY_SQLSTATE,
     KNOWN_ERRORS,
     PHRASES,
+)
+from replica_worker.engines.values import (
+    STAGING_SCHEMA,
 )
 from replica_worker.errors import ReplicaError
 

@@ -15,16 +15,16 @@ import mssql_python
 import sqlalchemy as sa
 
 from replica_worker.engines import examination as judge
-from replica_worker.engines.interface import (
+from replica_worker.engines.sqlserver.connect import make_sqlalchemy_engine, open_arrow
+from replica_worker.engines.sqlserver.errors import translate
+from replica_worker.engines.sqlserver.fragments import quote
+from replica_worker.engines.sqlserver.types import UTF8_COLLATION
+from replica_worker.engines.values import (
     STAGING_SCHEMA,
     ConnectionOptions,
     RowSelection,
     Side,
 )
-from replica_worker.engines.sqlserver.connect import make_sqlalchemy_engine, open_arrow
-from replica_worker.engines.sqlserver.errors import translate
-from replica_worker.engines.sqlserver.fragments import quote
-from replica_worker.engines.sqlserver.types import UTF8_COLLATION
 from replica_worker.model.findings import Finding, ok, refused, warning
 from replica_worker.model.specs import TableSpec
 

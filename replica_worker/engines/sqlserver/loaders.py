@@ -15,13 +15,16 @@ import mssql_python
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from replica_worker.engines.interface import STAGING_SCHEMA, ConnectionOptions
 from replica_worker.engines.sqlserver import staged
 from replica_worker.engines.sqlserver.arrays import staging_schema, to_staging_batch
 from replica_worker.engines.sqlserver.connect import close_quietly, open_arrow, open_bulk
 from replica_worker.engines.sqlserver.errors import translate, translate_bulk_error
 from replica_worker.engines.sqlserver.fragments import quote
 from replica_worker.engines.sqlserver.texts import as_texts
+from replica_worker.engines.values import (
+    STAGING_SCHEMA,
+    ConnectionOptions,
+)
 from replica_worker.errors import DatabaseError
 from replica_worker.model.specs import TableSpec
 from replica_worker.pulse import give_sign

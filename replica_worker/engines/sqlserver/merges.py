@@ -10,14 +10,6 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
-from replica_worker.engines.interface import (
-    KEYS_PER_LIST,
-    STAGING_SCHEMA,
-    KeyList,
-    RowSelection,
-    Side,
-    StagedChunk,
-)
 from replica_worker.engines.sqlserver.fragments import (
     Fragment,
     column_of,
@@ -35,6 +27,14 @@ from replica_worker.engines.sqlserver.statements import (
     rows_of,
 )
 from replica_worker.engines.sqlserver.types import EXACT_COLLATION, strategy_for
+from replica_worker.engines.values import (
+    KEYS_PER_LIST,
+    STAGING_SCHEMA,
+    KeyList,
+    RowSelection,
+    Side,
+    StagedChunk,
+)
 from replica_worker.model.specs import ColumnSpec, TableSpec
 
 _COMMA_LINE = ",\n              "

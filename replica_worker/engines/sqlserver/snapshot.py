@@ -15,15 +15,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from replica_worker.engines.interface import (
-    DAY_FIELD,
-    ROW_HASHES,
-    ConnectionOptions,
-    DayChanges,
-    KeyList,
-    RowSelection,
-    Side,
-)
 from replica_worker.engines.sqlserver import descriptions, digests, measures, reads, statements
 from replica_worker.engines.sqlserver.arrays import to_spec_batch
 from replica_worker.engines.sqlserver.catalogue import require_columns
@@ -33,6 +24,15 @@ from replica_worker.engines.sqlserver.found_column import FoundColumn
 from replica_worker.engines.sqlserver.fragments import Fragment
 from replica_worker.engines.sqlserver.reads import RowLimit
 from replica_worker.engines.sqlserver.zone_days import local_days
+from replica_worker.engines.values import (
+    DAY_FIELD,
+    ROW_HASHES,
+    ConnectionOptions,
+    DayChanges,
+    KeyList,
+    RowSelection,
+    Side,
+)
 from replica_worker.errors import DatabaseError, DatabaseUnreachableError
 from replica_worker.model.digests import KEY_BUCKETS, Digest, DigestKind
 from replica_worker.model.live import LiveTable

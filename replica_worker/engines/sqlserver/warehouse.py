@@ -18,15 +18,6 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from replica_worker.engines.books import Books
-from replica_worker.engines.interface import (
-    ROW_HASHES,
-    ConnectionOptions,
-    KeyList,
-    RowSelection,
-    Side,
-    SlotsOf,
-    StagedChunk,
-)
 from replica_worker.engines.mismatches import moves_busy, rows_elsewhere
 from replica_worker.engines.sqlserver import dates, digests, merges, staged, statements
 from replica_worker.engines.sqlserver.books import SqlServerBookStatements
@@ -45,6 +36,15 @@ from replica_worker.engines.sqlserver.transactions import (
     guard_transactions,
     mark_transaction,
     run,
+)
+from replica_worker.engines.values import (
+    ROW_HASHES,
+    ConnectionOptions,
+    KeyList,
+    RowSelection,
+    Side,
+    SlotsOf,
+    StagedChunk,
 )
 from replica_worker.errors import DatabaseError, MergeError
 from replica_worker.model.counts import MergeCounts
