@@ -59,7 +59,7 @@ def ledger(number: int) -> float:
 
 
 def link(workers: int) -> float:
-    """Let so many processes load small days over a slow link."""
+    """Let so many processes load days without rows over a slow link."""
     deployment = connect_deployment(load_settings())
     with _far_databases() as environment, running_worker(workers, environment):
         for round_of in range(2):  # in the first the processes connect
