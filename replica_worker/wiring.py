@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pyarrow as pa
 import sqlalchemy as sa
 from pydantic import SecretStr
 
@@ -19,6 +18,7 @@ from replica_worker.engines.values import (
 )
 from replica_worker.errors import SettingsError, SpecError
 from replica_worker.ledger.ledger import Ledger
+from replica_worker.memory import bound_memory
 from replica_worker.model.caps import SourceCaps
 from replica_worker.model.counts import DeleteGuard
 from replica_worker.model.hours import Hours
@@ -44,8 +44,7 @@ def read_specs(path: Path) -> ReplicaSpec:
 
 def connect_deployment(settings: Settings) -> Deployment:
     """A deployment over the databases that the settings name; nothing is connected yet."""
-    # Arrow's own pools keep what was freed: a worker would stay as large as its largest chunk.
-    pa.set_memory_pool(pa.system_memory_pool())
+    bound_memory()
     spec = read_specs(settings.schema_file)
     source = _engine(settings, settings.source_url, "REPLICA_SOURCE_URL", read_only=True)
     target = _engine(settings, settings.target_url, "REPLICA_TARGET_URL", read_only=False)

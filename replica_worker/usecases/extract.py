@@ -15,6 +15,7 @@ from replica_worker.engines.values import (
     StagedChunk,
 )
 from replica_worker.errors import MergeError
+from replica_worker.memory import give_memory_back
 from replica_worker.model.counts import MergeCounts
 from replica_worker.model.digests import cheapest_kind
 from replica_worker.usecases.chunk_work import ChunkWork, ExtractRequest, Replicated
@@ -58,6 +59,7 @@ def extract_rows(
             next_step="It is tried again",
             retryable=True,
         )
+    give_memory_back()
     passed(Checkpoint.EXTRACTED)
     return Replicated(name=name, manifest=manifest, digest=digest, counts=MergeCounts())
 

@@ -28,6 +28,7 @@ from replica_worker.errors import (
 from replica_worker.ledger.chunk_rows import Claim
 from replica_worker.ledger.handing_out import Outlook, outlook_of
 from replica_worker.ledger.options import RunOptions
+from replica_worker.memory import give_memory_back
 from replica_worker.model.chunks import Action, ChunkId, ChunkState
 from replica_worker.model.days import business_day, dated_days
 from replica_worker.usecases.chunk_work import ChunkWork, lock_name
@@ -97,7 +98,10 @@ def _claim_and_work(
             ),
         ):
             work = ChunkWork(claim=claim, spec=spec, connection=connection)
-            return _do(deployment, work, is_ours=is_ours)
+            try:
+                return _do(deployment, work, is_ours=is_ours)
+            finally:
+                give_memory_back()
     except LeaseLostError as error:
         _log.warning("%s", error)
         return Worked(state=None)
