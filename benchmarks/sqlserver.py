@@ -24,7 +24,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from benchmarks.table import FIRST_DAY, TARGET_SCHEMA, Table, spec_text
-from replica_worker.engines.sqlserver import merges
+from replica_worker.engines.sqlserver import staged
 from replica_worker.engines.sqlserver.arrays import staging_schema, to_staging_batch
 from replica_worker.engines.sqlserver.connect import open_arrow, open_bulk
 from replica_worker.engines.sqlserver.engine import SqlServerEngine
@@ -116,7 +116,7 @@ class Bench:
                     f"[{STAGING_SCHEMA}].[{_STAGING}]",
                     pa.RecordBatchReader.from_batches(schema, ready),
                     timeout=600,
-                    column_mappings=merges.staged_names(self._table),
+                    column_mappings=staged.staged_names(self._table),
                     keep_nulls=True,
                     table_lock=True,
                 )
@@ -166,13 +166,12 @@ def _options(url: str) -> ConnectionOptions:
 
 
 def _measure(url: str, columns: int, rows: int) -> str:
-    bench = Bench(url, columns, rows)
-    bench.fill()
-    ways = (bench.read, bench.read_bare, bench.load, bench.load_bare)
-    for way in ways:
-        way()
-    costs = [[way() for way in ways] for _ in range(_TURNS)]
-    bench.close()
+    with closing(Bench(url, columns, rows)) as bench:
+        bench.fill()
+        ways = (bench.read, bench.read_bare, bench.load, bench.load_bare)
+        for way in ways:
+            way()
+        costs = [[way() for way in ways] for _ in range(_TURNS)]
     reads, bare_reads, loads, bare_loads = zip(*costs, strict=True)
     ratios = (
         _median(reads, "cpu") / _median(bare_reads, "cpu"),

@@ -23,6 +23,7 @@ from replica_worker.model.chunks import ChunkState
 from replica_worker.model.standing import Standing
 from replica_worker.usecases.deployment import Deployment
 from replica_worker.usecases.forecast import expected_end
+from replica_worker.usecases.runs import sweep_leftovers
 from replica_worker.usecases.verify import ChunkProof
 
 _POLL_SECONDS = 0.25
@@ -94,13 +95,15 @@ def follow_work(deployment: Deployment, run_id: str, total: int) -> Iterator[Run
 def follow_run(deployment: Deployment, run_id: str, total: int) -> Run:
     """Progress of a run that workers do, until it is closed.
 
-    While it waits it sweeps, so that the run ends even where no beat is running.
+    While it waits it sweeps, so that the run ends even where no beat is running. What the last
+    worker to die left staged is cleared away at the end: nobody else would where none is.
     """
     next_sweep = time.monotonic() + _SWEEP_SECONDS
     with RunProgress(deployment, run_id, total) as progress:
         while True:
             run = deployment.ledger.runs.find(run_id)
             if run.status.is_final:
+                sweep_leftovers(deployment)
                 return run
             progress.refresh()
             if time.monotonic() >= next_sweep:

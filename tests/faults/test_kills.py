@@ -35,8 +35,8 @@ def test_children_killed_at_every_step_of_a_chunk_cost_nothing_but_time(
             impatient.start_replica("backfill", "--start", day(0), "--end", day(1), "--inline")
         )
         impatient.forget_runs()
-        impatient.worker("daily")
-        impatient.beat()  # sweeps what the last to die left staged, if that was at the run's end
+    impatient.worker("daily")
+    impatient.beat()  # sweeps what the last to die left staged, if that was at the run's end
     marks = tmp_path / "deaths"
     marks.mkdir()
     start_special("fatal", FATAL_POINTS=",".join(STEPS), FATAL_MARKS=str(marks))
