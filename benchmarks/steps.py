@@ -25,11 +25,7 @@ from psycopg import sql
 
 from benchmarks.table import DAY_COLUMN, FIRST_DAY, SCHEMA, TARGET_SCHEMA
 from replica_worker.archive.archive import ExtractName, ExtractOrder
-from replica_worker.engines.values import (
-    RowSelection,
-    Side,
-    StagedChunk,
-)
+from replica_worker.engines.values import RowSelection, Side, StagedChunk
 from replica_worker.model.chunks import (
     Action,
     ChunkId,

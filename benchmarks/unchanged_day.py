@@ -22,9 +22,7 @@ from benchmarks.site import Site, open_site
 from benchmarks.steps import Steps, timed
 from benchmarks.table import FIRST_DAY, Table
 from benchmarks.watch import processor_seconds
-from replica_worker.engines.values import (
-    Side,
-)
+from replica_worker.engines.values import Side
 from replica_worker.model.chunks import Action
 from replica_worker.model.digests import DigestKind
 from replica_worker.usecases.side_by_side import ask_both

@@ -9,13 +9,9 @@ from pydantic import SecretStr
 
 from replica_worker.archive.archive import Archive
 from replica_worker.archive.stores import open_store
-from replica_worker.engines.interface import (
-    Engine,
-)
+from replica_worker.engines.interface import Engine
 from replica_worker.engines.registry import open_engine
-from replica_worker.engines.values import (
-    ConnectionOptions,
-)
+from replica_worker.engines.values import ConnectionOptions
 from replica_worker.errors import SettingsError, SpecError
 from replica_worker.ledger.ledger import Ledger
 from replica_worker.memory import bound_memory

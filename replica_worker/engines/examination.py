@@ -11,9 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from replica_worker.engines.values import (
-    STAGING_SCHEMA,
-)
+from replica_worker.engines.values import STAGING_SCHEMA
 from replica_worker.errors import DatabaseUnreachableError, ReplicaError
 from replica_worker.model.findings import Finding, ok, refused, warning
 

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from replica_worker.engines.interface import (
-    Engine,
-)
-from replica_worker.engines.values import (
-    ConnectionOptions,
-)
+from replica_worker.engines.interface import Engine
+from replica_worker.engines.values import ConnectionOptions
 from replica_worker.errors import SettingsError
 
 

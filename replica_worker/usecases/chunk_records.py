@@ -7,12 +7,8 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
-from replica_worker.engines.interface import (
-    Snapshot,
-)
-from replica_worker.engines.values import (
-    Side,
-)
+from replica_worker.engines.interface import Snapshot
+from replica_worker.engines.values import Side
 from replica_worker.errors import DeletesRefusedError, SchemaMismatchError
 from replica_worker.ledger.audit import AuditEntry
 from replica_worker.model.chunks import ChunkState

@@ -10,12 +10,7 @@ from datetime import date, datetime
 import sqlalchemy as sa
 
 from replica_worker.archive.archive import ExtractName
-from replica_worker.engines.values import (
-    KeyList,
-    RowSelection,
-    Side,
-    StagedChunk,
-)
+from replica_worker.engines.values import KeyList, RowSelection, Side, StagedChunk
 from replica_worker.ledger.chunk_rows import Claim
 from replica_worker.model.counts import MergeCounts
 from replica_worker.model.days import DayRange

@@ -7,10 +7,7 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 from replica_worker.archive.archive import Archive
-from replica_worker.engines.interface import (
-    Engine,
-    Warehouse,
-)
+from replica_worker.engines.interface import Engine, Warehouse
 from replica_worker.ledger.clock import read_now
 from replica_worker.ledger.endpoints import BreakerRules
 from replica_worker.ledger.ledger import Ledger

@@ -12,15 +12,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from replica_worker.engines.interface import (
-    Snapshot,
-)
-from replica_worker.engines.values import (
-    KEYS_PER_LIST,
-    ROW_HASHES,
-    KeyList,
-    Side,
-)
+from replica_worker.engines.interface import Snapshot
+from replica_worker.engines.values import KEYS_PER_LIST, ROW_HASHES, KeyList, Side
 from replica_worker.model.digests import Digest, DigestKind, buckets_for
 from replica_worker.usecases.chunk_work import ChunkWork
 from replica_worker.usecases.deployment import Deployment

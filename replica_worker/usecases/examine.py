@@ -16,12 +16,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from replica_worker.engines.interface import (
-    Engine,
-)
-from replica_worker.engines.values import (
-    Side,
-)
+from replica_worker.engines.interface import Engine
+from replica_worker.engines.values import Side
 from replica_worker.errors import DatabaseUnreachableError, ReplicaError
 from replica_worker.model.findings import Finding, ok, refused, warning
 from replica_worker.model.specs import ColumnSpec, Strategy, TableSpec

@@ -8,12 +8,8 @@ import pyarrow as pa
 
 from replica_worker.archive.archive import ExtractName, ExtractOrder
 from replica_worker.checkpoints import Checkpoint, passed
-from replica_worker.engines.interface import (
-    Snapshot,
-)
-from replica_worker.engines.values import (
-    StagedChunk,
-)
+from replica_worker.engines.interface import Snapshot
+from replica_worker.engines.values import StagedChunk
 from replica_worker.errors import MergeError
 from replica_worker.memory import give_memory_back
 from replica_worker.model.counts import MergeCounts

@@ -17,14 +17,8 @@ from datetime import date
 
 import sqlalchemy as sa
 
-from replica_worker.engines.interface import (
-    Snapshot,
-)
-from replica_worker.engines.values import (
-    DayChanges,
-    RowSelection,
-    Side,
-)
+from replica_worker.engines.interface import Snapshot
+from replica_worker.engines.values import DayChanges, RowSelection, Side
 from replica_worker.errors import ReplicaError
 from replica_worker.ledger.audit import AuditEntry
 from replica_worker.ledger.history import HISTORY_CHECK

@@ -14,11 +14,7 @@ from datetime import datetime
 import pyarrow as pa
 
 from replica_worker.archive.archive import ExtractName, ExtractOrder
-from replica_worker.engines.values import (
-    KeyList,
-    Side,
-    StagedChunk,
-)
+from replica_worker.engines.values import KeyList, Side, StagedChunk
 from replica_worker.errors import MergeError
 from replica_worker.model.manifest import ExtractKind
 from replica_worker.usecases.chunk_work import ChunkWork

@@ -6,9 +6,7 @@ from dataclasses import replace
 
 import sqlalchemy as sa
 
-from replica_worker.engines.values import (
-    Side,
-)
+from replica_worker.engines.values import Side
 from replica_worker.model.chunks import ChunkState
 from replica_worker.model.counts import MergeCounts
 from replica_worker.model.digests import Comparison, Digest, Verdict

@@ -11,10 +11,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from tenacity.wait import wait_random_exponential
 
 from replica_worker.checkpoints import Checkpoint, passed
-from replica_worker.engines.values import (
-    Side,
-    StagedChunk,
-)
+from replica_worker.engines.values import Side, StagedChunk
 from replica_worker.errors import (
     ArchiveError,
     DatabaseUnreachableError,

@@ -17,15 +17,8 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from replica_worker.engines.interface import (
-    Snapshot,
-)
-from replica_worker.engines.values import (
-    DayChanges,
-    KeyList,
-    RowSelection,
-    Side,
-)
+from replica_worker.engines.interface import Snapshot
+from replica_worker.engines.values import DayChanges, KeyList, RowSelection, Side
 from replica_worker.model.digests import KEY_BUCKETS, Digest, DigestKind
 from replica_worker.model.live import LiveTable
 from replica_worker.model.source_use import SourceUse

@@ -17,9 +17,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from replica_worker import __version__
-from replica_worker.engines.values import (
-    Side,
-)
+from replica_worker.engines.values import Side
 from replica_worker.errors import MigrationError, ReplicaError
 from replica_worker.ledger.certified import VIEW_NAME, select_certified
 from replica_worker.ledger.clock import utc_now

@@ -14,14 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from replica_worker.archive.archive import ExtractName, ExtractOrder
-from replica_worker.engines.interface import (
-    Snapshot,
-)
-from replica_worker.engines.values import (
-    KeyList,
-    Side,
-    StagedChunk,
-)
+from replica_worker.engines.interface import Snapshot
+from replica_worker.engines.values import KeyList, Side, StagedChunk
 from replica_worker.model.chunks import STRAYS
 from replica_worker.model.manifest import ExtractKind
 from replica_worker.usecases.chunk_work import ChunkWork

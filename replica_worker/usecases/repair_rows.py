@@ -9,13 +9,8 @@ from dataclasses import replace
 import pyarrow as pa
 
 from replica_worker.archive.archive import ExtractName, ExtractOrder
-from replica_worker.engines.interface import (
-    Snapshot,
-)
-from replica_worker.engines.values import (
-    KeyList,
-    Side,
-)
+from replica_worker.engines.interface import Snapshot
+from replica_worker.engines.values import KeyList, Side
 from replica_worker.model.counts import MergeCounts
 from replica_worker.model.digests import Digest
 from replica_worker.model.manifest import ExtractKind

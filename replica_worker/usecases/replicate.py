@@ -15,12 +15,8 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from replica_worker.archive.archive import ExtractName
-from replica_worker.engines.interface import (
-    Snapshot,
-)
-from replica_worker.engines.values import (
-    StagedChunk,
-)
+from replica_worker.engines.interface import Snapshot
+from replica_worker.engines.values import StagedChunk
 from replica_worker.errors import ArchiveError, MergeError, ReplicaError, RowsElsewhereError
 from replica_worker.model.specs import Strategy
 from replica_worker.usecases.chunk_work import (

@@ -14,16 +14,8 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from replica_worker.engines.interface import (
-    Snapshot,
-)
-from replica_worker.engines.values import (
-    DAY_FIELD,
-    ROW_HASHES,
-    KeyList,
-    RowSelection,
-    Side,
-)
+from replica_worker.engines.interface import Snapshot
+from replica_worker.engines.values import DAY_FIELD, ROW_HASHES, KeyList, RowSelection, Side
 from replica_worker.model.digests import DigestKind, buckets_for
 from replica_worker.model.encoding import encode_rows
 from replica_worker.model.specs import ColumnSpec, TableSpec

@@ -7,13 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from replica_worker.engines.interface import (
-    Snapshot,
-)
-from replica_worker.engines.values import (
-    RowSelection,
-    Side,
-)
+from replica_worker.engines.interface import Snapshot
+from replica_worker.engines.values import RowSelection, Side
 from replica_worker.errors import SchemaMismatchError, UsageError
 from replica_worker.model.live import LiveColumn, LiveTable, source_drift, target_drift
 from replica_worker.model.specs import Strategy, TableSpec, parse_specs

@@ -12,13 +12,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from datetime import date, timedelta
 
-from replica_worker.engines.interface import (
-    Snapshot,
-)
-from replica_worker.engines.values import (
-    RowSelection,
-    Side,
-)
+from replica_worker.engines.interface import Snapshot
+from replica_worker.engines.values import RowSelection, Side
 from replica_worker.errors import ReplicaError
 from replica_worker.model.chunks import STRAYS, Plan
 from replica_worker.model.days import spans

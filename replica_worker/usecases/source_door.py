@@ -14,9 +14,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from replica_worker.engines.values import (
-    SlotsOf,
-)
+from replica_worker.engines.values import SlotsOf
 from replica_worker.errors import DatabaseUnreachableError, SourceAwayError, SourceFullError
 from replica_worker.ledger.endpoints import Outage
 from replica_worker.model.caps import Share, SourceCaps

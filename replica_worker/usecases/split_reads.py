@@ -13,12 +13,8 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from replica_worker.engines.interface import (
-    Snapshot,
-)
-from replica_worker.engines.values import (
-    RowSelection,
-)
+from replica_worker.engines.interface import Snapshot
+from replica_worker.engines.values import RowSelection
 from replica_worker.model.digests import Digest, DigestKind
 from replica_worker.model.key_ranges import FEWEST_ROWS, can_be_split, ranges_between
 from replica_worker.usecases.deployment import Deployment

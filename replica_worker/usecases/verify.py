@@ -11,10 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from replica_worker.engines.values import (
-    RowSelection,
-    Side,
-)
+from replica_worker.engines.values import RowSelection, Side
 from replica_worker.errors import ReplicaError, SchemaMismatchError
 from replica_worker.model.chunks import STRAYS
 from replica_worker.model.days import ONE_DAY, DayRange, dated_days

@@ -10,10 +10,7 @@ import pytest
 from support.engines import Bench
 from support.specs import columns
 
-from replica_worker.engines.values import (
-    RowSelection,
-    Side,
-)
+from replica_worker.engines.values import RowSelection, Side
 from replica_worker.model import encoding
 from replica_worker.model.digests import Digest, DigestKind
 from replica_worker.model.specs import TableSpec

@@ -9,13 +9,7 @@ import pytest
 from support.engines import Bench
 from support.specs import LINES, SALES, VERSIONED, columns
 
-from replica_worker.engines.values import (
-    DayChanges,
-    KeyList,
-    RowSelection,
-    Side,
-    StagedChunk,
-)
+from replica_worker.engines.values import DayChanges, KeyList, RowSelection, Side, StagedChunk
 from replica_worker.errors import RowsElsewhereError
 from replica_worker.model.counts import MergeCounts
 from replica_worker.model.days import DayRange

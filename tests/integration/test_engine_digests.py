@@ -11,10 +11,7 @@ from support.engines import ZONE, Bench
 from support.specs import columns
 
 from replica_worker.engines.postgresql import digests
-from replica_worker.engines.values import (
-    RowSelection,
-    Side,
-)
+from replica_worker.engines.values import RowSelection, Side
 from replica_worker.errors import DatabaseError
 from replica_worker.model.digests import Digest, DigestKind
 from replica_worker.model.specs import TableSpec

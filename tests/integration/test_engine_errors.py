@@ -11,10 +11,7 @@ from support.engines import ZONE, Bench, postgres_engine
 from support.specs import columns
 
 from replica_worker.embedded import EmbeddedStack
-from replica_worker.engines.values import (
-    RowSelection,
-    Side,
-)
+from replica_worker.engines.values import RowSelection, Side
 from replica_worker.errors import DatabaseError, DatabaseUnreachableError, ReplicaError
 from replica_worker.model.specs import TableSpec
 

@@ -9,10 +9,7 @@ import pytest
 from support.engines import Bench
 from support.specs import LINES, SALES, columns, daily
 
-from replica_worker.engines.values import (
-    RowSelection,
-    Side,
-)
+from replica_worker.engines.values import RowSelection, Side
 from replica_worker.model.days import DayRange
 from replica_worker.model.digests import Digest, DigestKind
 from replica_worker.model.key_ranges import can_be_split, ranges_between

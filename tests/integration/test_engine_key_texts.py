@@ -8,11 +8,7 @@ import pytest
 from support.engines import Bench
 from support.specs import columns
 
-from replica_worker.engines.values import (
-    KeyList,
-    RowSelection,
-    Side,
-)
+from replica_worker.engines.values import KeyList, RowSelection, Side
 from replica_worker.model.digests import DigestKind
 
 KEYS = [

@@ -11,12 +11,7 @@ from support.engines import Bench
 from support.postgres_values import HOSTILE_NAMES, KEYS
 from support.specs import columns, daily
 
-from replica_worker.engines.values import (
-    DAY_FIELD,
-    RowSelection,
-    Side,
-    StagedChunk,
-)
+from replica_worker.engines.values import DAY_FIELD, RowSelection, Side, StagedChunk
 from replica_worker.errors import SpecError
 from replica_worker.model.days import DayRange
 from replica_worker.model.digests import DigestKind

@@ -9,10 +9,7 @@ from support.engines import Bench
 from support.postgres_values import MATRIX, MISFITS, UNLIKE, Misfit
 from support.specs import columns
 
-from replica_worker.engines.values import (
-    RowSelection,
-    Side,
-)
+from replica_worker.engines.values import RowSelection, Side
 from replica_worker.errors import ReplicaError, SchemaMismatchError
 from replica_worker.model.digests import DigestKind
 from replica_worker.model.specs import TableSpec

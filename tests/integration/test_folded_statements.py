@@ -14,9 +14,7 @@ from support.engines import ZONE, open_postgresql
 from support.proxy import Proxy, open_proxy_of
 
 from replica_worker.engines import pools
-from replica_worker.engines.interface import (
-    Warehouse,
-)
+from replica_worker.engines.interface import Warehouse
 from replica_worker.engines.postgresql.connect import cursor_of
 from replica_worker.trips import DEFERRED
 

@@ -8,10 +8,7 @@ from pathlib import Path
 from support.replica import DAY, NEXT_DAY, Replica
 from support.specs import columns, daily, spec_text
 
-from replica_worker.engines.values import (
-    RowSelection,
-    Side,
-)
+from replica_worker.engines.values import RowSelection, Side
 from replica_worker.model.chunks import ChunkState
 from replica_worker.model.days import DayRange
 

@@ -10,9 +10,7 @@ from support.databases import Site
 from support.replica import Replica, open_replica
 from support.specs import ITEMS, SALES, STAFF, spec_text
 
-from replica_worker.engines.values import (
-    Side,
-)
+from replica_worker.engines.values import Side
 from replica_worker.errors import MigrationError, SchemaMismatchError
 from replica_worker.ledger.tables import HAND_OUT_MIGRATION, LATER_MIGRATIONS, added_columns
 from replica_worker.model.chunks import ChunkState

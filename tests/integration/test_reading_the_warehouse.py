@@ -11,10 +11,7 @@ from support.date_texts import EMPTY, FORMATS, READ, UNPARSABLE
 from support.replica import DAY, NEXT_DAY, Replica, open_replica
 from support.specs import SALES, column, columns, daily, spec_text
 
-from replica_worker.engines.values import (
-    RowSelection,
-    Side,
-)
+from replica_worker.engines.values import RowSelection, Side
 from replica_worker.model.days import DayRange
 from replica_worker.usecases.migrate import INDEXES_MIGRATION, VIEWS_MIGRATION
 

@@ -15,9 +15,7 @@ from support.proxy import Proxy, open_proxy_of
 from support.replica import DAY, Replica, open_replica
 from support.specs import SALES, spec_text
 
-from replica_worker.engines.values import (
-    SlotsOf,
-)
+from replica_worker.engines.values import SlotsOf
 from replica_worker.ledger.endpoints import BreakerRules
 from replica_worker.model.chunks import Action, ChunkId, ChunkState, RunKind
 from replica_worker.usecases.runs import feed_run

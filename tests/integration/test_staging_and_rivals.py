@@ -15,9 +15,7 @@ from support.waiting import wait_until
 
 from replica_worker.embedded import EmbeddedStack
 from replica_worker.engines.postgresql import connect
-from replica_worker.engines.values import (
-    SlotsOf,
-)
+from replica_worker.engines.values import SlotsOf
 from replica_worker.ledger.chunk_rows import Claim
 from replica_worker.model.chunks import Action, ChunkId, ChunkState
 from replica_worker.model.days import ONE_DAY

@@ -13,9 +13,7 @@ from support.sqlserver import SqlServerSite, numbers
 from support.sqlserver_replica import SqlServerReplica
 
 from replica_worker.engines.sqlserver.warehouse import SqlServerWarehouse
-from replica_worker.engines.values import (
-    StagedChunk,
-)
+from replica_worker.engines.values import StagedChunk
 from replica_worker.model.chunks import Action, ChunkId, ChunkState
 from replica_worker.model.counts import MergeCounts
 from replica_worker.usecases.runs import sweep_leftovers

@@ -16,12 +16,8 @@ from support.sqlserver import SqlServer, SqlServerSite, connect, run
 from support.sqlserver_bench import open_sqlserver
 from support.sqlserver_replica import SqlServerReplica, open_sqlserver_replica
 
-from replica_worker.engines.interface import (
-    Engine,
-)
-from replica_worker.engines.values import (
-    Side,
-)
+from replica_worker.engines.interface import Engine
+from replica_worker.engines.values import Side
 from replica_worker.model.findings import Finding, Mark
 from replica_worker.settings import MIGRATIONS_FOLDER
 from replica_worker.usecases.examine import examine_source, examine_warehouse

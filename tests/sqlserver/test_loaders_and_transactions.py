@@ -15,15 +15,10 @@ from support.proxy import Proxy, open_proxy_of
 from support.specs import columns, daily, spec_text
 from support.sqlserver import SqlServerSite, connect, run
 
-from replica_worker.engines.interface import (
-    Warehouse,
-)
+from replica_worker.engines.interface import Warehouse
 from replica_worker.engines.sqlserver.engine import SqlServerEngine
 from replica_worker.engines.sqlserver.errors import translate
-from replica_worker.engines.values import (
-    ConnectionOptions,
-    StagedChunk,
-)
+from replica_worker.engines.values import ConnectionOptions, StagedChunk
 from replica_worker.errors import DatabaseError, DatabaseUnreachableError, MergeError
 from replica_worker.ledger.tables import metadata_for
 from replica_worker.model.specs import TableSpec, parse_specs

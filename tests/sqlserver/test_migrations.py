@@ -8,10 +8,7 @@ from support.date_texts import EMPTY, FORMATS, READ, UNPARSABLE
 from support.engines import Bench
 from support.specs import SALES, column, columns, daily
 
-from replica_worker.engines.values import (
-    RowSelection,
-    Side,
-)
+from replica_worker.engines.values import RowSelection, Side
 from replica_worker.errors import SchemaMismatchError
 from replica_worker.model.specs import TableSpec
 

@@ -13,9 +13,7 @@ from support.specs import columns, daily, spec_text
 from support.sqlserver import SqlServer
 from support.sqlserver_replica import SqlServerReplica
 
-from replica_worker.engines.values import (
-    Side,
-)
+from replica_worker.engines.values import Side
 from replica_worker.errors import SpecError
 from replica_worker.model.chunks import ChunkState
 from replica_worker.model.days import DayRange

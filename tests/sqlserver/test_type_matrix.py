@@ -20,9 +20,7 @@ from support.sqlserver import SqlServer
 from support.sqlserver_bench import SqlServerDialect
 from support.sqlserver_values import PADDED_PAIR
 
-from replica_worker.engines.values import (
-    Side,
-)
+from replica_worker.engines.values import Side
 from replica_worker.errors import MergeError
 from replica_worker.model.specs import TableSpec
 from replica_worker.model.types import SqlType

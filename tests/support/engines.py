@@ -19,17 +19,9 @@ from psycopg import sql
 
 from replica_worker.archive.archive import Archive, ExtractName, ExtractOrder
 from replica_worker.archive.stores import FolderStore
-from replica_worker.engines.interface import (
-    Engine,
-    Warehouse,
-)
+from replica_worker.engines.interface import Engine, Warehouse
 from replica_worker.engines.postgresql.engine import PostgresEngine
-from replica_worker.engines.values import (
-    ConnectionOptions,
-    RowSelection,
-    Side,
-    StagedChunk,
-)
+from replica_worker.engines.values import ConnectionOptions, RowSelection, Side, StagedChunk
 from replica_worker.ledger.tables import metadata_for
 from replica_worker.model.counts import MergeCounts
 from replica_worker.model.days import DayRange

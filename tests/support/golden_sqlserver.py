@@ -18,11 +18,7 @@ from replica_worker.engines.sqlserver import (
     statements,
 )
 from replica_worker.engines.sqlserver.fragments import Fragment
-from replica_worker.engines.values import (
-    RowSelection,
-    Side,
-    StagedChunk,
-)
+from replica_worker.engines.values import RowSelection, Side, StagedChunk
 from replica_worker.model.days import DayRange
 from replica_worker.model.digests import DigestKind
 from replica_worker.model.key_ranges import KeyRange

@@ -8,15 +8,9 @@ from datetime import timedelta
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
-from replica_worker.engines.interface import (
-    Engine,
-)
+from replica_worker.engines.interface import Engine
 from replica_worker.engines.sqlserver.engine import SqlServerEngine
-from replica_worker.engines.values import (
-    ConnectionOptions,
-    RowSelection,
-    Side,
-)
+from replica_worker.engines.values import ConnectionOptions, RowSelection, Side
 from replica_worker.model.specs import TableSpec
 from replica_worker.settings import Settings
 from support.sqlserver import (

@@ -11,9 +11,7 @@ from support.specs import columns, daily, spec_text
 from replica_worker.engines.sqlserver.catalogue import require_columns
 from replica_worker.engines.sqlserver.found_column import FoundColumn
 from replica_worker.engines.sqlserver.narrowing import is_narrower
-from replica_worker.engines.values import (
-    Side,
-)
+from replica_worker.engines.values import Side
 from replica_worker.errors import SchemaMismatchError
 from replica_worker.model.specs import TableSpec, parse_specs
 from replica_worker.model.types import SqlType

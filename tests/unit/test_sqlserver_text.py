@@ -11,11 +11,7 @@ from support.specs import LINES, SALES, columns, daily, spec_text
 from replica_worker.engines.sqlserver import ddl, digests, merges, statements
 from replica_worker.engines.sqlserver.batches import split_batches
 from replica_worker.engines.sqlserver.fragments import Fragment, compose, quote
-from replica_worker.engines.values import (
-    RowSelection,
-    Side,
-    StagedChunk,
-)
+from replica_worker.engines.values import RowSelection, Side, StagedChunk
 from replica_worker.ledger.tables import metadata_for
 from replica_worker.model.days import DayRange
 from replica_worker.model.digests import DigestKind

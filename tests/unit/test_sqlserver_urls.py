@@ -13,9 +13,7 @@ import pytest
 from replica_worker.engines.registry import open_engine
 from replica_worker.engines.sqlserver.connect import find_odbc_driver, make_sqlalchemy_engine
 from replica_worker.engines.sqlserver.connection_string import BULK_PACKET_SIZE, connection_string
-from replica_worker.engines.values import (
-    ConnectionOptions,
-)
+from replica_worker.engines.values import ConnectionOptions
 from replica_worker.errors import SettingsError
 
 HARD = ";{}@:/%'\" é😀=}};"

@@ -20,11 +20,7 @@ from support.tds_server import PASSWORD, TdsServer, serve_sales
 from replica_worker.archive.archive import Archive, ExtractName, ExtractOrder
 from replica_worker.archive.stores import FolderStore
 from replica_worker.engines.sqlserver.engine import SqlServerEngine
-from replica_worker.engines.values import (
-    ConnectionOptions,
-    RowSelection,
-    Side,
-)
+from replica_worker.engines.values import ConnectionOptions, RowSelection, Side
 from replica_worker.errors import DatabaseError, DatabaseUnreachableError, ReplicaError
 from replica_worker.model.days import DayRange
 from replica_worker.model.manifest import ExtractKind

@@ -9,10 +9,7 @@ from psycopg import sql
 
 from replica_worker.engines.books import LONGEST_LOCATION
 from replica_worker.engines.postgresql.statements import column_of, day_value, rows_of
-from replica_worker.engines.values import (
-    RowSelection,
-    Side,
-)
+from replica_worker.engines.values import RowSelection, Side
 from replica_worker.model.business import Book, BusinessCheck, LeftOut, Lines
 from replica_worker.model.days import DayRange
 from replica_worker.model.specs import ColumnSpec

@@ -7,9 +7,7 @@ from collections.abc import Iterable
 
 from replica_worker.engines.mismatches import refuse_columns
 from replica_worker.engines.postgresql.types import FoundColumn, strategy_for
-from replica_worker.engines.values import (
-    Side,
-)
+from replica_worker.engines.values import Side
 from replica_worker.model.specs import ColumnSpec, TableSpec
 
 _STORED_AS = re.compile(r"([a-z ]+)(?:\((\d+)(?:,(\d+))?\))?")

@@ -21,9 +21,7 @@ import sqlalchemy as sa
 from replica_worker.engines.pools import try_rested
 from replica_worker.engines.postgresql.driver import driver_of, fold_statements
 from replica_worker.engines.signs import with_signs
-from replica_worker.engines.values import (
-    ConnectionOptions,
-)
+from replica_worker.engines.values import ConnectionOptions
 from replica_worker.pulse import give_sign
 
 _LOCK_TIMEOUT_MS = 30_000

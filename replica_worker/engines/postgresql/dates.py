@@ -10,9 +10,7 @@ from zoneinfo import ZoneInfo
 from psycopg import sql
 
 from replica_worker.engines.postgresql.statements import column_of, rows_of, text_of
-from replica_worker.engines.values import (
-    RowSelection,
-)
+from replica_worker.engines.values import RowSelection
 from replica_worker.model.specs import ColumnSpec, TableSpec
 
 _NAME = "replica_text_as_datetime"

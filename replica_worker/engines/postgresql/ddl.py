@@ -16,9 +16,7 @@ from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 from replica_worker.engines.postgresql.dates import as_timestamp, function_ddl
 from replica_worker.engines.postgresql.statements import column_of, text_of
 from replica_worker.engines.postgresql.types import strategy_for
-from replica_worker.engines.values import (
-    STAGING_SCHEMA,
-)
+from replica_worker.engines.values import STAGING_SCHEMA
 from replica_worker.errors import SpecError
 from replica_worker.model.specs import ColumnSpec, TableSpec
 

@@ -21,9 +21,7 @@ from replica_worker.engines.postgresql.statements import (
     rows_of,
 )
 from replica_worker.engines.postgresql.types import strategy_for
-from replica_worker.engines.values import (
-    RowSelection,
-)
+from replica_worker.engines.values import RowSelection
 from replica_worker.model.digests import DigestKind, bucket_bits, hashed_columns
 from replica_worker.model.specs import ColumnSpec
 

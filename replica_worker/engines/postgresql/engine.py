@@ -10,20 +10,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from replica_worker.engines.interface import (
-    Snapshot,
-    Warehouse,
-)
+from replica_worker.engines.interface import Snapshot, Warehouse
 from replica_worker.engines.postgresql import ddl
 from replica_worker.engines.postgresql.connect import cursor_of
 from replica_worker.engines.postgresql.errors import translate
 from replica_worker.engines.postgresql.examination import examine
 from replica_worker.engines.postgresql.snapshot import open_snapshot
 from replica_worker.engines.postgresql.warehouse import PostgresWarehouse
-from replica_worker.engines.values import (
-    ConnectionOptions,
-    Side,
-)
+from replica_worker.engines.values import ConnectionOptions, Side
 from replica_worker.model.findings import Finding
 from replica_worker.model.specs import TableSpec
 

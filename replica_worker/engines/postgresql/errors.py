@@ -13,9 +13,7 @@ import psycopg
 import sqlalchemy as sa
 
 from replica_worker.engines import meanings
-from replica_worker.engines.values import (
-    STAGING_SCHEMA,
-)
+from replica_worker.engines.values import STAGING_SCHEMA
 
 _SECRET = re.compile(r"(password=|://[^:/@\s]+:)[^@\s&]+", re.I)
 _LONGEST_CAUSE = 300

@@ -15,12 +15,7 @@ import sqlalchemy as sa
 from replica_worker.engines import examination as judge
 from replica_worker.engines.postgresql.connect import libpq_parameters, libpq_uri
 from replica_worker.engines.postgresql.errors import translate
-from replica_worker.engines.values import (
-    STAGING_SCHEMA,
-    ConnectionOptions,
-    RowSelection,
-    Side,
-)
+from replica_worker.engines.values import STAGING_SCHEMA, ConnectionOptions, RowSelection, Side
 from replica_worker.model.findings import Finding, ok, refused, warning
 from replica_worker.model.specs import TableSpec
 

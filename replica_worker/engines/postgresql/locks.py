@@ -17,9 +17,7 @@ from replica_worker.engines.postgresql.connect import is_broken
 from replica_worker.engines.postgresql.driver import driver_of
 from replica_worker.engines.postgresql.errors import translate
 from replica_worker.engines.postgresql.statements import text_of
-from replica_worker.engines.values import (
-    SlotsOf,
-)
+from replica_worker.engines.values import SlotsOf
 from replica_worker.pulse import give_sign
 
 _LOCK, _SLOT = "lock_taken", "slot_taken"

@@ -8,9 +8,7 @@ from psycopg import sql
 
 from replica_worker.engines.postgresql.statements import column_of, day_value, rows_of
 from replica_worker.engines.postgresql.types import strategy_for
-from replica_worker.engines.values import (
-    RowSelection,
-)
+from replica_worker.engines.values import RowSelection
 
 
 def count_days(selection: RowSelection, zone: ZoneInfo) -> sql.Composable:

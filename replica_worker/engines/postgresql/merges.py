@@ -25,12 +25,7 @@ from replica_worker.engines.postgresql.statements import (
     rows_of,
 )
 from replica_worker.engines.postgresql.types import strategy_for
-from replica_worker.engines.values import (
-    KEYS_PER_LIST,
-    STAGING_SCHEMA,
-    KeyList,
-    StagedChunk,
-)
+from replica_worker.engines.values import KEYS_PER_LIST, STAGING_SCHEMA, KeyList, StagedChunk
 from replica_worker.model.specs import ColumnSpec, TableSpec
 
 _comma_line = sql.SQL(",\n              ")

@@ -16,12 +16,7 @@ import pyarrow as pa
 from psycopg import sql
 
 from replica_worker.engines.postgresql.types import FoundColumn, read_expression, strategy_for
-from replica_worker.engines.values import (
-    DAY_FIELD,
-    STAGING_SCHEMA,
-    RowSelection,
-    Side,
-)
+from replica_worker.engines.values import DAY_FIELD, STAGING_SCHEMA, RowSelection, Side
 from replica_worker.model.days import DayRange
 from replica_worker.model.specs import ColumnSpec, TableSpec
 

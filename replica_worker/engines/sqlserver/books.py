@@ -18,10 +18,7 @@ from replica_worker.engines.sqlserver.fragments import (
 )
 from replica_worker.engines.sqlserver.statements import day_value, rows_of
 from replica_worker.engines.sqlserver.types import EXACT_COLLATION
-from replica_worker.engines.values import (
-    RowSelection,
-    Side,
-)
+from replica_worker.engines.values import RowSelection, Side
 from replica_worker.model.business import (
     AMOUNT_DIGITS,
     AMOUNT_SCALE,

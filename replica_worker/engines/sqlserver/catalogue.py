@@ -8,9 +8,7 @@ from replica_worker.engines.mismatches import refuse_columns
 from replica_worker.engines.sqlserver.found_column import FRACTIONS, FoundColumn
 from replica_worker.engines.sqlserver.narrowing import is_narrower
 from replica_worker.engines.sqlserver.types import EXACT_COLLATION, strategy_for
-from replica_worker.engines.values import (
-    Side,
-)
+from replica_worker.engines.values import Side
 from replica_worker.model.specs import ColumnSpec, TableSpec
 
 

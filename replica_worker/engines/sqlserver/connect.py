@@ -25,9 +25,7 @@ from replica_worker.engines.sqlserver.connection_string import (
     keywords_of,
 )
 from replica_worker.engines.sqlserver.driver_libraries import require_libraries
-from replica_worker.engines.values import (
-    ConnectionOptions,
-)
+from replica_worker.engines.values import ConnectionOptions
 from replica_worker.errors import SettingsError
 
 _log = logging.getLogger(__name__)

@@ -11,9 +11,7 @@ from urllib.parse import unquote
 
 import sqlalchemy as sa
 
-from replica_worker.engines.values import (
-    ConnectionOptions,
-)
+from replica_worker.engines.values import ConnectionOptions
 from replica_worker.errors import SettingsError
 
 PACKET_SIZE = "16000"  # a packet must fit a TLS record of 16 KB, headers included

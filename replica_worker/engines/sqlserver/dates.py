@@ -13,9 +13,7 @@ from zoneinfo import ZoneInfo
 from replica_worker.engines.sqlserver.fragments import Fragment, column_of, compose, join
 from replica_worker.engines.sqlserver.statements import rows_of
 from replica_worker.engines.sqlserver.types import EXACT_COLLATION
-from replica_worker.engines.values import (
-    RowSelection,
-)
+from replica_worker.engines.values import RowSelection
 from replica_worker.model.reading import DateFormat
 from replica_worker.model.specs import ColumnSpec
 

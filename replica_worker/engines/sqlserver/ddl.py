@@ -23,9 +23,7 @@ from replica_worker.engines.sqlserver.fragments import (
     quote,
 )
 from replica_worker.engines.sqlserver.types import EXACT_COLLATION, strategy_for
-from replica_worker.engines.values import (
-    STAGING_SCHEMA,
-)
+from replica_worker.engines.values import STAGING_SCHEMA
 from replica_worker.model.specs import ColumnSpec, TableSpec
 
 _GO = "\nGO\n"

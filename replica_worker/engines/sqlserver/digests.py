@@ -22,9 +22,7 @@ from replica_worker.engines.sqlserver.fragments import (
 )
 from replica_worker.engines.sqlserver.statements import day_value, key_as_json, option, rows_of
 from replica_worker.engines.sqlserver.types import EXACT_COLLATION, UTF8_COLLATION, strategy_for
-from replica_worker.engines.values import (
-    RowSelection,
-)
+from replica_worker.engines.values import RowSelection
 from replica_worker.model.digests import Digest, DigestKind, bucket_bits, hashed_columns
 from replica_worker.model.encoding import Encoding, is_sized
 from replica_worker.model.specs import ColumnSpec

@@ -10,10 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from replica_worker.engines.interface import (
-    Snapshot,
-    Warehouse,
-)
+from replica_worker.engines.interface import Snapshot, Warehouse
 from replica_worker.engines.sqlserver import ddl
 from replica_worker.engines.sqlserver.batches import split_batches
 from replica_worker.engines.sqlserver.connection_string import keywords_of
@@ -21,10 +18,7 @@ from replica_worker.engines.sqlserver.errors import translate
 from replica_worker.engines.sqlserver.examination import examine
 from replica_worker.engines.sqlserver.snapshot import open_snapshot
 from replica_worker.engines.sqlserver.warehouse import SqlServerWarehouse
-from replica_worker.engines.values import (
-    ConnectionOptions,
-    Side,
-)
+from replica_worker.engines.values import ConnectionOptions, Side
 from replica_worker.model.findings import Finding
 from replica_worker.model.specs import TableSpec
 from replica_worker.pulse import give_sign

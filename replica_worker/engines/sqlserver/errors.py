@@ -18,9 +18,7 @@ from replica_worker.engines.sqlserver.error_codes import (
     KNOWN_ERRORS,
     PHRASES,
 )
-from replica_worker.engines.values import (
-    STAGING_SCHEMA,
-)
+from replica_worker.engines.values import STAGING_SCHEMA
 from replica_worker.errors import ReplicaError
 
 _LONGEST_CAUSE = 300

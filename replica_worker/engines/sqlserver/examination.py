@@ -19,12 +19,7 @@ from replica_worker.engines.sqlserver.connect import make_sqlalchemy_engine, ope
 from replica_worker.engines.sqlserver.errors import translate
 from replica_worker.engines.sqlserver.fragments import quote
 from replica_worker.engines.sqlserver.types import UTF8_COLLATION
-from replica_worker.engines.values import (
-    STAGING_SCHEMA,
-    ConnectionOptions,
-    RowSelection,
-    Side,
-)
+from replica_worker.engines.values import STAGING_SCHEMA, ConnectionOptions, RowSelection, Side
 from replica_worker.model.findings import Finding, ok, refused, warning
 from replica_worker.model.specs import TableSpec
 

@@ -21,10 +21,7 @@ from replica_worker.engines.sqlserver.connect import close_quietly, open_arrow, 
 from replica_worker.engines.sqlserver.errors import translate, translate_bulk_error
 from replica_worker.engines.sqlserver.fragments import quote
 from replica_worker.engines.sqlserver.texts import as_texts
-from replica_worker.engines.values import (
-    STAGING_SCHEMA,
-    ConnectionOptions,
-)
+from replica_worker.engines.values import STAGING_SCHEMA, ConnectionOptions
 from replica_worker.errors import DatabaseError
 from replica_worker.model.specs import TableSpec
 from replica_worker.pulse import give_sign

@@ -7,9 +7,7 @@ from zoneinfo import ZoneInfo
 from replica_worker.engines.sqlserver.fragments import Fragment, column_of, compose
 from replica_worker.engines.sqlserver.statements import day_value, option, rows_of
 from replica_worker.engines.sqlserver.types import strategy_for
-from replica_worker.engines.values import (
-    RowSelection,
-)
+from replica_worker.engines.values import RowSelection
 
 
 def count_days(selection: RowSelection, zone: ZoneInfo, *, max_dop: int) -> Fragment:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from replica_worker.engines.sqlserver.fragments import Fragment, compose, join, quote
 from replica_worker.engines.sqlserver.types import strategy_for
-from replica_worker.engines.values import (
-    STAGING_SCHEMA,
-)
+from replica_worker.engines.values import STAGING_SCHEMA
 from replica_worker.model.specs import TableSpec
 
 

@@ -23,11 +23,7 @@ from replica_worker.engines.sqlserver.fragments import (
 )
 from replica_worker.engines.sqlserver.types import EXACT_COLLATION, strategy_for
 from replica_worker.engines.sqlserver.zone_days import as_utc, day_in_zone
-from replica_worker.engines.values import (
-    DAY_FIELD,
-    RowSelection,
-    Side,
-)
+from replica_worker.engines.values import DAY_FIELD, RowSelection, Side
 from replica_worker.model.days import DayRange
 from replica_worker.model.specs import ColumnSpec, TableSpec
 
