@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -13,6 +14,7 @@ from drive.witness import expect_right_end, expect_success
 from replica_worker.embedded.valkey import EmbeddedValkey
 
 START_SECONDS = 30
+AWAY_SECONDS = 30
 
 
 @pytest.mark.parametrize("ends_without_broker", [False, True])
@@ -35,6 +37,23 @@ def test_a_broker_that_comes_back_empty_costs_nothing_but_time(
         )
         broker.wait_ready(START_SECONDS)
     assert broker.port == port
+
+    expect_success(waiting)
+    expect_right_end(impatient)
+
+
+def test_a_broker_that_is_away_for_half_a_minute_costs_nothing_but_time(
+    impatient: Shop, broker: EmbeddedValkey
+) -> None:
+    impatient.open(days=3)
+    impatient.worker("backfill")
+    with impatient.blocked("STORE_DAYS"):
+        waiting = impatient.start_replica("backfill", "--start", day(0), "--end", day(2), "--wait")
+        impatient.wait_running("STORE_DAYS")
+        broker.stop()
+    time.sleep(AWAY_SECONDS)  # how long it is away is what is tried, so there is nothing to await
+    assert impatient.only_run()["status"] == "running"
+    broker.wait_ready(START_SECONDS)
 
     expect_success(waiting)
     expect_right_end(impatient)
