@@ -166,6 +166,10 @@ class DeletesRefusedError(MergeError):
     """More rows would be deleted than the delete guard allows; the target is unchanged."""
 
 
+class GroupError(ReplicaError):
+    """These chunks cannot be loaded together; nothing was merged, and each is loaded alone."""
+
+
 class LeaseLostError(ReplicaError):
     """The chunk belongs to another attempt by now; this one must not commit."""
 

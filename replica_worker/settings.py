@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from replica_worker.errors import SettingsError
 from replica_worker.masking import learn_url
 from replica_worker.model.encoding import Encoding
+from replica_worker.model.grouping import MOST_DAYS
 from replica_worker.model.hours import Hours
 
 DEFAULT_SPEC_FILE = Path(__file__).parent.parent / "docs" / "replica_schema.json"
@@ -60,6 +61,7 @@ class Settings(BaseSettings):
     source_bytes_per_second: Annotated[int, Field(ge=0, le=1 << 40)] = 0
     read_rows: Annotated[int, Field(ge=0, le=1 << 40)] = 1_000_000  # of one read; 0: any number
     read_seconds: Seconds = 60  # that one read of a large chunk is meant to take
+    group_days: Annotated[int, Field(ge=1, le=MOST_DAYS)] = 100  # small ones; 1: each alone
     max_dop: Annotated[int, Field(ge=0, le=64)] = 1  # of one read at the source (SQL Server)
     merge_style: Literal["merge", "upsert"] = "merge"  # SQL Server
     loader: Literal["bulk", "arrays"] = "bulk"  # SQL Server

@@ -17,6 +17,7 @@ from replica_worker.ledger.ledger import Ledger
 from replica_worker.memory import bound_memory
 from replica_worker.model.caps import SourceCaps
 from replica_worker.model.counts import DeleteGuard
+from replica_worker.model.grouping import GroupRules
 from replica_worker.model.hours import Hours
 from replica_worker.model.key_ranges import SplitRules
 from replica_worker.model.specs import ReplicaSpec, parse_specs
@@ -69,6 +70,7 @@ def connect_deployment(settings: Settings) -> Deployment:
                 bytes_per_second=settings.source_bytes_per_second,
             ),
             split=SplitRules(most_rows=settings.read_rows, seconds=settings.read_seconds),
+            groups=GroupRules(most_days=settings.group_days),
             count_seconds=settings.count_timeout,
             recheck_nights=settings.recheck_nights,
             delete_guard=DeleteGuard(largest_share=settings.delete_share),

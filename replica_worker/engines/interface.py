@@ -307,6 +307,15 @@ class Warehouse(Protocol):
         """
         ...
 
+    def lock_chunks(
+        self, connection: sa.Connection, names: Sequence[str]
+    ) -> AbstractContextManager[bool]:
+        """Hold all session locks of these names; False if another session has one of them.
+
+        Not within `lock_chunk`. Slots may be kept as long as the locks.
+        """
+        ...
+
     def ask_in_parting(
         self, connection: sa.Connection, query: sa.Select[Any]
     ) -> sa.Row[Any] | None:

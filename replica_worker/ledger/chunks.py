@@ -1,14 +1,14 @@
 """Chunks in the ledger: claimed, kept alive, finished.
 
-A claim is one conditional UPDATE that raises the attempt number. Whoever holds an older number
-has lost the chunk: `finish` then updates no row and the caller's transaction must not commit.
+Whoever holds an older attempt number than the row has lost the chunk: `finish` then updates no row
+and the caller's transaction must not commit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from datetime import UTC, date
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,20 +21,19 @@ from replica_worker.ledger.chunk_rows import (
     chunk_row_of,
     claim_of,
 )
-from replica_worker.ledger.clock import Reading, utc_now
-from replica_worker.ledger.handing_out import is_due
+from replica_worker.ledger.claiming import claim_where, read_claim
+from replica_worker.ledger.clock import utc_now
 from replica_worker.ledger.nulls import spell_nulls
-from replica_worker.ledger.options import RunOptions
 from replica_worker.ledger.source_uses import add_use
 from replica_worker.model.chunks import (
     OPEN_STATES,
     Action,
     ChunkId,
     ChunkState,
-    RunStatus,
 )
 from replica_worker.model.days import DayRange
 from replica_worker.model.digests import Verdict
+from replica_worker.trips import DEFERRED
 
 
 class Chunks:
@@ -63,40 +62,14 @@ class Chunks:
         On `connection` if one is given, which commits. `along`: what the database is asked in the
         same statement, if the chunk is claimed; the answers stand in the claim.
         """
-        chunks, run = self._chunks, self._runs.alias("run")
-        statement = (
-            sa.update(chunks)
-            .where(
-                self._is(chunk),
-                sa.or_(
-                    chunks.c.state.in_([ChunkState.PENDING, ChunkState.QUEUED]),
-                    sa.and_(chunks.c.state == ChunkState.RUNNING, chunks.c.lease_until < utc_now()),
-                ),
-                is_due(chunks),
-                run.c.run_id == chunks.c.run_id,
-                run.c.status == RunStatus.RUNNING,
-            )
-            .values(
-                state=ChunkState.RUNNING,
-                attempt=chunks.c.attempt + 1,
-                # Taken over from a worker that died or stalled: that was a failure.
-                failures=chunks.c.failures
-                + sa.case((chunks.c.state == ChunkState.RUNNING, 1), else_=0),
-                lease_until=utc_now(lease_seconds),
-                worker=worker,
-                started_at=utc_now(),
-                finished_at=sa.null(),
-            )
-            .returning(
-                chunks.c.action,
-                chunks.c.attempt,
-                chunks.c.failures,
-                chunks.c.outages,
-                chunks.c.rows_expected,
-                chunks.c.started_at,
-                run.c.options,
-                *(along or {}).values(),
-            )
+        asked = along or {}
+        statement = claim_where(
+            self._chunks,
+            self._runs,
+            self._is(chunk),
+            worker=worker,
+            lease_seconds=lease_seconds,
+            along=asked.values(),
         )
         with ExitStack() as opened:
             if connection is None:
@@ -105,17 +78,7 @@ class Chunks:
             connection.commit()
         if row is None:
             return None
-        return Claim(
-            chunk=chunk,
-            action=Action(row.action),
-            attempt=row.attempt,
-            failures=row.failures,
-            outages=row.outages,
-            rows_expected=row.rows_expected,
-            options=RunOptions.parse(row.options),
-            began=Reading(at=row.started_at.replace(tzinfo=UTC)),
-            along={name: row._mapping[name] for name in along or {}},
-        )
+        return read_claim(row, run_id=chunk.run_id, table=chunk.table, along=asked)
 
     def asks_source(self) -> sa.ColumnElement[bool]:
         """Whether a row's chunk asks the source: what is done from the archive does not."""
@@ -135,18 +98,28 @@ class Chunks:
         self, connection: sa.Connection, claim: Claim, *, state: ChunkState, **figures: Any
     ) -> None:
         """Record the end of the chunk in the caller's transaction; LeaseLostError if not ours."""
-        self._update_ours(
-            connection,
-            claim,
-            {
-                "state": state,
-                "lease_until": None,
-                "finished_at": utc_now(),
-                "error": None,
-                **add_use(self._chunks, claim.use),
-                **figures,
-            },
+        self._update_ours(connection, claim, self._ended(claim, state, figures))
+
+    def finish_leased(
+        self, connection: sa.Connection, claim: Claim, *, state: ChunkState, **figures: Any
+    ) -> None:
+        """As `finish`, of a chunk that this transaction has seen to be ours and holds so."""
+        connection.execute(
+            sa.update(self._chunks)
+            .where(self._is_ours(claim))
+            .values(spell_nulls(self._ended(claim, state, figures))),
+            execution_options={DEFERRED: True},
         )
+
+    def _ended(self, claim: Claim, state: ChunkState, figures: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "state": state,
+            "lease_until": None,
+            "finished_at": utc_now(),
+            "error": None,
+            **add_use(self._chunks, claim.use),
+            **figures,
+        }
 
     def require_lease(self, connection: sa.Connection, claim: Claim) -> None:
         """LeaseLostError unless the chunk is still ours; holds until the transaction ends."""
@@ -243,7 +216,8 @@ class Chunks:
                 )
             )
             returned = {"state": ChunkState.PENDING, "lease_until": sa.null(), "worker": sa.null()}
-            died = {**returned, "failures": chunks.c.failures + 1}
+            # Of a group one chunk may have taken the worker down: each is tried alone.
+            died = {**returned, "failures": chunks.c.failures + 1, "group_day": sa.null()}
             counts = [
                 connection.execute(sa.update(chunks).where(condition).values(values)).rowcount
                 for condition, values in ((expired, died), (lost, returned))

@@ -2,22 +2,26 @@
 
 What is asked per chunk costs the same however many chunks the run has: a look at the ends of an
 index (run, state, wave, day, table), and at the chunks that are under way.
+
+A group of chunks is handed out by its first, and counts as one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from replica_worker.ledger.clock import utc_now
-from replica_worker.model.chunks import Action, ChunkId, ChunkState, RunKind, RunStatus
+from replica_worker.model.chunks import Action, ChunkId, ChunkState, HandOut, RunKind, RunStatus
+from replica_worker.model.grouping import MOST_DAYS
 
 _UNDER_WAY = (ChunkState.QUEUED, ChunkState.RUNNING)
 _MOST_COUNTED = 10_000  # under way; more is enough to know
+_LONGEST_GROUP = timedelta(days=MOST_DAYS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +29,7 @@ class Outlook:
     """What is left of a run, as it was seen a moment ago."""
 
     status: RunStatus
-    under_way: int  # chunks that are queued or running
+    under_way: int  # chunks and groups that are queued or running
     has_pending: bool  # some wait to be handed out, not counting those of its finalizer
 
     @property
@@ -51,7 +55,7 @@ class HandingOut:
         self._runs = metadata.tables[f"{schema}.replica_run_history"]
         self._chunks = metadata.tables[f"{schema}.etl_progress"]
 
-    def take_pending(self, run_id: str, *, window: int, actions: Sequence[Action]) -> list[ChunkId]:
+    def take_pending(self, run_id: str, *, window: int, actions: Sequence[Action]) -> list[HandOut]:
         """Mark pending chunks as queued until `window` of the run are queued or running.
 
         Chunks of one wave only, the lowest that has open chunks. The update of the run's row
@@ -64,6 +68,8 @@ class HandingOut:
             if wave is None or under_way >= window:
                 return []
             picked = self._pick(connection, run_id, wave, window - under_way, actions)
+            if not picked and not under_way and self._ungroup_orphans(connection, run_id, wave):
+                picked = self._pick(connection, run_id, wave, window, actions)
             if picked:
                 self._mark_queued(connection, wave, picked)
         return picked
@@ -73,7 +79,7 @@ class HandingOut:
         chunks, run = self._chunks, self._runs.alias("run")
         under_way = (
             sa.select(sa.literal(1).label("one"))
-            .where(chunks.c.run_id == run_id, chunks.c.state.in_(_UNDER_WAY))
+            .where(chunks.c.run_id == run_id, chunks.c.state.in_(_UNDER_WAY), _leads(chunks))
             .limit(_MOST_COUNTED)
             .subquery("under_way")
         )
@@ -115,7 +121,7 @@ class HandingOut:
         mine = sa.and_(chunks.c.run_id == run_id, chunks.c.action.in_(actions))
         under_way = (
             sa.select(sa.func.count().label("number"), sa.func.min(chunks.c.wave).label("wave"))
-            .where(mine, chunks.c.state.in_(_UNDER_WAY))
+            .where(mine, chunks.c.state.in_(_UNDER_WAY), _leads(chunks))
             .subquery("under_way")
         )
         pending = (
@@ -139,44 +145,88 @@ class HandingOut:
         wave: int,
         most: int,
         actions: Sequence[Action],
-    ) -> list[ChunkId]:
+    ) -> list[HandOut]:
         chunks = self._chunks
         rows = connection.execute(
-            sa.select(chunks.c.table_name, chunks.c.day)
+            sa.select(chunks.c.table_name, chunks.c.day, chunks.c.group_day)
             .where(
                 chunks.c.run_id == run_id,
                 chunks.c.state == ChunkState.PENDING,
                 chunks.c.wave == wave,
                 chunks.c.action.in_(actions),
                 is_due(chunks),
+                _leads(chunks),
             )
             .order_by(chunks.c.day, chunks.c.table_name)
             .limit(most)
         )
-        return [ChunkId(run_id=run_id, table=row.table_name, day=row.day) for row in rows]
+        return [
+            HandOut(
+                chunk=ChunkId(run_id=run_id, table=row.table_name, day=row.day),
+                is_group=row.group_day is not None,
+            )
+            for row in rows
+        ]
 
-    def _mark_queued(self, connection: sa.Connection, wave: int, picked: Sequence[ChunkId]) -> None:
+    def _ungroup_orphans(self, connection: sa.Connection, run_id: str, wave: int) -> int:
+        """Let pending chunks be handed out alone whose group's first is over; how many.
+
+        Members of a group change together, so there should be none; but one would never be
+        handed out, and its run never end.
+        """
+        chunks, first = self._chunks, self._chunks.alias("first_of_group")
+        is_waiting = sa.exists().where(
+            first.c.run_id == run_id,
+            first.c.table_name == chunks.c.table_name,
+            first.c.day == chunks.c.group_day,
+            first.c.state == ChunkState.PENDING,
+            first.c.group_day == first.c.day,
+        )
+        return connection.execute(
+            sa.update(chunks)
+            .where(
+                chunks.c.run_id == run_id,
+                chunks.c.state == ChunkState.PENDING,
+                chunks.c.wave == wave,
+                chunks.c.group_day.is_not(None),
+                ~is_waiting,
+            )
+            .values(group_day=sa.null())
+        ).rowcount
+
+    def _mark_queued(self, connection: sa.Connection, wave: int, picked: Sequence[HandOut]) -> None:
         """Wave and range of days say nothing new, but by them the index is read in one place."""
         chunks = self._chunks
-        days: dict[str, list[date]] = {}
-        for chunk in picked:
-            days.setdefault(chunk.table, []).append(chunk.day)
+        firsts: dict[tuple[str, bool], list[date]] = {}
+        for one in picked:
+            firsts.setdefault((one.chunk.table, one.is_group), []).append(one.chunk.day)
+        first, last = picked[0].chunk.day, picked[-1].chunk.day
+        if any(one.is_group for one in picked):
+            last += _LONGEST_GROUP
         connection.execute(
             sa.update(chunks)
             .where(
-                chunks.c.run_id == picked[0].run_id,
+                chunks.c.run_id == picked[0].chunk.run_id,
                 chunks.c.state == ChunkState.PENDING,
                 chunks.c.wave == wave,
-                chunks.c.day.between(picked[0].day, picked[-1].day),
+                chunks.c.day.between(first, last),
                 sa.or_(
                     *(
-                        sa.and_(chunks.c.table_name == table, chunks.c.day.in_(some))
-                        for table, some in days.items()
+                        sa.and_(
+                            chunks.c.table_name == table,
+                            (chunks.c.group_day if is_group else chunks.c.day).in_(days),
+                        )
+                        for (table, is_group), days in firsts.items()
                     )
                 ),
             )
             .values(state=ChunkState.QUEUED, queued_at=utc_now())
         )
+
+
+def _leads(chunks: sa.Table) -> sa.ColumnElement[bool]:
+    """The chunk is alone, or the first of its group."""
+    return sa.or_(chunks.c.group_day.is_(None), chunks.c.group_day == chunks.c.day)
 
 
 def outlook_of(row: Any) -> Outlook | None:

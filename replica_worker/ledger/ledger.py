@@ -8,6 +8,7 @@ from replica_worker.ledger.audit import Audit
 from replica_worker.ledger.business import BusinessAudit
 from replica_worker.ledger.chunks import Chunks
 from replica_worker.ledger.endpoints import Endpoints
+from replica_worker.ledger.groups import Groups
 from replica_worker.ledger.handing_out import HandingOut
 from replica_worker.ledger.history import History
 from replica_worker.ledger.paces import Paces
@@ -24,6 +25,7 @@ class Ledger:
         self.metadata = metadata_for(schema)
         self.runs = Runs(engine, at_once, self.metadata)
         self.chunks = Chunks(engine, at_once, self.metadata)
+        self.groups = Groups(at_once, self.metadata)
         self.handing_out = HandingOut(engine, at_once, self.metadata)
         self.audit = Audit(at_once, self.metadata)
         self.history = History(engine, self.metadata)

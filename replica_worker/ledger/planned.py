@@ -16,10 +16,10 @@ def insert_chunks(
 ) -> None:
     """Add the chunks to the run, pending, in the caller's transaction.
 
-    Those whose rows are not known go apart, without that column: see `nulls`.
+    A column that a chunk has no value for is left out: see `nulls`. So they go in by the columns
+    that they have.
     """
-    known: list[dict[str, object]] = []
-    unknown: list[dict[str, object]] = []
+    alike: dict[tuple[str, ...], list[dict[str, object]]] = {}
     for chunk in chunks:
         row: dict[str, object] = {
             "run_id": run_id,
@@ -29,10 +29,11 @@ def insert_chunks(
             "wave": chunk.wave,
             "state": ChunkState.PENDING,
         }
-        if chunk.rows_expected is None:
-            unknown.append(row)
-        else:
-            known.append({**row, "rows_expected": chunk.rows_expected})
-    for rows in (known, unknown):
+        if chunk.rows_expected is not None:
+            row["rows_expected"] = chunk.rows_expected
+        if chunk.group_day is not None:
+            row["group_day"] = chunk.group_day
+        alike.setdefault(tuple(row), []).append(row)
+    for rows in alike.values():
         for at in range(0, len(rows), _INSERT_SIZE):
             connection.execute(sa.insert(table), rows[at : at + _INSERT_SIZE])

@@ -313,6 +313,7 @@ class Runs:
                     failures=0,
                     outages=0,
                     not_before=sa.null(),
+                    group_day=sa.null(),
                     verdict=sa.null(),
                     finished_at=sa.null(),
                 )

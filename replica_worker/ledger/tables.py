@@ -27,6 +27,7 @@ SIZES_MIGRATION = "160_add_expected_rows.sql"
 USE_MIGRATION = "170_add_source_use.sql"
 CAPS_MIGRATION = "180_add_source_shares.sql"
 BUSINESS_MIGRATION = "190_add_business_checks.sql"
+GROUPS_MIGRATION = "210_add_groups.sql"
 
 
 def _source_use() -> list[sa.Column[Any]]:
@@ -66,11 +67,21 @@ def _columns_added_by(migration: str) -> dict[str, list[sa.Column[Any]]]:
             ]
         },
         BUSINESS_MIGRATION: {"dimension_refresh_audit": _balance()},
+        GROUPS_MIGRATION: {
+            # First day of the group that the chunk is handed out with; NULL: it is alone.
+            "etl_progress": [sa.Column("group_day", sa.Date)],
+        },
     }
     return added[migration]
 
 
-LATER_MIGRATIONS = (SIZES_MIGRATION, USE_MIGRATION, CAPS_MIGRATION, BUSINESS_MIGRATION)
+LATER_MIGRATIONS = (
+    SIZES_MIGRATION,
+    USE_MIGRATION,
+    CAPS_MIGRATION,
+    BUSINESS_MIGRATION,
+    GROUPS_MIGRATION,
+)
 """The migrations that add columns, in their order."""
 
 HAND_OUT_MIGRATION = "200_add_hand_out_index.sql"

@@ -101,6 +101,14 @@ class ChunkId:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HandOut:
+    """What is handed to a worker in one message: a chunk, or a group of them."""
+
+    chunk: ChunkId  # of a group, the first
+    is_group: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class PlannedChunk:
     """A chunk that a plan asks for."""
 
@@ -109,6 +117,7 @@ class PlannedChunk:
     action: Action
     wave: int  # chunks of a wave are handed out when all lower waves are finished
     rows_expected: int | None = None  # at the source when it was planned; None: not known
+    group_day: date | None = None  # first day of its group, see `grouping`; None: it is alone
 
     @property
     def is_strays(self) -> bool:

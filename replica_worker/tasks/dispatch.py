@@ -10,12 +10,13 @@ from celery import chord
 from kombu.exceptions import OperationalError
 
 from replica_worker.errors import BrokerError
-from replica_worker.model.chunks import Action, ChunkId, RunKind
+from replica_worker.model.chunks import Action, HandOut, RunKind
 from replica_worker.tasks.app import BACKFILL_QUEUE, DAILY_QUEUE, app
 from replica_worker.usecases.deployment import Deployment
 from replica_worker.usecases.runs import feed_run
 
 REPLICATE_CHUNK = "replica.replicate_chunk"
+REPLICATE_GROUP = "replica.replicate_group"
 CLOSE_RUN = "replica.close_run"
 START_CHORD = "replica.start_chord"
 _CLOSE_SECONDS = 60.0
@@ -23,13 +24,13 @@ _MESSAGE_SECONDS = 12 * 3600.0  # what the sweep sends again meanwhile must not 
 
 
 class CeleryDispatcher:
-    """Sends chunks to the queue of their run's kind, a message each."""
+    """Sends chunks and groups to the queue of their run's kind, a message each."""
 
-    def send(self, kind: RunKind, chunks: Sequence[ChunkId]) -> None:
-        """Send the chunks; they are marked as queued already."""
+    def send(self, kind: RunKind, given: Sequence[HandOut]) -> None:
+        """Send chunks and groups of chunks; they are marked as queued already."""
         with _broker_errors():
-            for chunk in chunks:
-                _work_on(chunk, kind).apply_async(ignore_result=True, expires=_MESSAGE_SECONDS)
+            for one in given:
+                _work_on(one, kind).apply_async(ignore_result=True, expires=_MESSAGE_SECONDS)
 
 
 def feed_later(deployment: Deployment, run_id: str) -> None:
@@ -71,15 +72,15 @@ def start_chord(deployment: Deployment, run_id: str) -> int:
     The chord only hurries. A header that loses a member, or a broker that forgets, delays the
     callback's work until the last chunk or the sweep does it. How many chunks were sent.
     """
-    chunks = deployment.ledger.handing_out.take_pending(
+    given = deployment.ledger.handing_out.take_pending(
         run_id, window=len(deployment.spec.tables), actions=[Action.LOAD]
     )
     callback = _task(CLOSE_RUN, run_id).set(queue=DAILY_QUEUE)
-    if chunks:
-        chord([_work_on(chunk, RunKind.NIGHTLY) for chunk in chunks])(callback)
+    if given:
+        chord([_work_on(one, RunKind.NIGHTLY) for one in given])(callback)
     else:
         callback.apply_async()
-    return len(chunks)
+    return len(given)
 
 
 @contextmanager
@@ -96,10 +97,9 @@ def _broker_errors() -> Iterator[None]:
         ) from None
 
 
-def _work_on(chunk: ChunkId, kind: RunKind) -> Any:
-    return _task(REPLICATE_CHUNK, chunk.run_id, chunk.table, chunk.day.isoformat()).set(
-        queue=queue_of(kind)
-    )
+def _work_on(given: HandOut, kind: RunKind) -> Any:
+    name, chunk = REPLICATE_GROUP if given.is_group else REPLICATE_CHUNK, given.chunk
+    return _task(name, chunk.run_id, chunk.table, chunk.day.isoformat()).set(queue=queue_of(kind))
 
 
 def _task(name: str, *ids: str) -> Any:

@@ -13,7 +13,7 @@ from celery import Task
 
 from replica_worker.errors import BrokerError, DatabaseUnreachableError, UsageError
 from replica_worker.ledger.clock import read_now
-from replica_worker.model.chunks import ChunkId, ChunkState, RunKind
+from replica_worker.model.chunks import ChunkId, ChunkState, HandOut, RunKind
 from replica_worker.model.days import ONE_DAY, DayRange, missed_nights
 from replica_worker.tasks.app import app
 from replica_worker.tasks.broker import without_forgotten
@@ -21,14 +21,15 @@ from replica_worker.tasks.context import current_deployment, worker_name
 from replica_worker.tasks.dispatch import (
     CLOSE_RUN,
     REPLICATE_CHUNK,
+    REPLICATE_GROUP,
     START_CHORD,
     CeleryDispatcher,
     feed_later,
     start_chord,
 )
 from replica_worker.usecases.deployment import Deployment, read_today
+from replica_worker.usecases.group_work import work_on
 from replica_worker.usecases.runs import begin_run, feed_run, finalize_run, plan_run, sweep
-from replica_worker.usecases.work import work_and_look_ahead
 
 _log = logging.getLogger(__name__)
 
@@ -65,15 +66,28 @@ def survives_outages(task: Callable[P, R]) -> Callable[P, R | None]:
 @survives_outages
 def replicate_chunk(self: Task[Any, Any], run_id: str, table: str, day: str) -> str:
     """Work on one chunk, hand out the next, and close the run after its last chunk."""
-    deployment, worker = current_deployment(), worker_name()
-    chunk = _chunk_id(run_id, table, day)
-    worked = work_and_look_ahead(deployment, chunk, worker=worker)
+    given = HandOut(chunk=_chunk_id(run_id, table, day))
+    # Of a chord's member closing the run is the callback's work.
+    return _work_and_bring_on(given, may_close=self.request.chord is None)
+
+
+@app.task(name=REPLICATE_GROUP)
+@survives_outages
+def replicate_group(run_id: str, table: str, day: str) -> str:
+    """Work on a group of chunks, named by its first; else as `replicate_chunk`."""
+    given = HandOut(chunk=_chunk_id(run_id, table, day), is_group=True)
+    return _work_and_bring_on(given, may_close=True)
+
+
+def _work_and_bring_on(given: HandOut, *, may_close: bool) -> str:
+    """Work on what was handed out, and do what its run needs next; how the work ended."""
+    deployment, worker, run_id = current_deployment(), worker_name(), given.chunk.run_id
+    worked = work_on(deployment, given, worker=worker)
     if worked.outlook and worked.outlook.needs_feeding(deployment.policy.window):
         feed_run(deployment, run_id, CeleryDispatcher())
     if worked.state is ChunkState.PENDING:
         feed_later(deployment, run_id)
-    is_chord = self.request.chord is not None  # then closing is the callback's work
-    if worked.outlook and worked.outlook.is_ripe and not is_chord:
+    if worked.outlook and worked.outlook.is_ripe and may_close:
         finalize_run(deployment, run_id, worker=worker)
     return str(worked.state or "not ours")
 

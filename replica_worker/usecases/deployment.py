@@ -14,6 +14,7 @@ from replica_worker.ledger.ledger import Ledger
 from replica_worker.model.caps import SourceCaps
 from replica_worker.model.counts import DeleteGuard
 from replica_worker.model.days import business_day
+from replica_worker.model.grouping import GroupRules
 from replica_worker.model.hours import Hours
 from replica_worker.model.key_ranges import SplitRules
 from replica_worker.model.specs import ReplicaSpec
@@ -43,6 +44,7 @@ class Policy:
     most_history_checks: int = 400  # of one table that one night adds; the rest comes the next
     count_seconds: float = 60  # for counting the rows of all tables of a backfill; 0: not counted
     split: SplitRules = field(default_factory=SplitRules)  # of a chunk's reads
+    groups: GroupRules = field(default_factory=GroupRules)  # of small neighbouring chunks
     books_seconds: float = 600  # for comparing the books of a run's days when it is closed
     breaker: BreakerRules = field(default_factory=BreakerRules)
     delete_guard: DeleteGuard = field(default_factory=DeleteGuard)

@@ -7,24 +7,24 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from replica_worker.ledger.runs import Run
-from replica_worker.model.chunks import ChunkId, RunKind
+from replica_worker.model.chunks import HandOut, RunKind
 from replica_worker.usecases.deployment import Deployment
+from replica_worker.usecases.group_work import work_on
 from replica_worker.usecases.runs import feed_run, finalize_run, recover_chunks
-from replica_worker.usecases.work import work_on_chunk
 
 _PAUSE_SECONDS = 0.2  # while chunks wait for their next try, or are other workers'
 
 
 class InlineDispatcher:
-    """Keeps the chunks that it is sent, for this process to work on."""
+    """Keeps what it is sent, for this process to work on."""
 
     def __init__(self) -> None:
-        self.waiting: deque[ChunkId] = deque()
+        self.waiting: deque[HandOut] = deque()
 
-    def send(self, kind: RunKind, chunks: Sequence[ChunkId]) -> None:
+    def send(self, kind: RunKind, given: Sequence[HandOut]) -> None:
         """Remember the chunks."""
         del kind
-        self.waiting.extend(chunks)
+        self.waiting.extend(given)
 
 
 def work_inline(
@@ -41,7 +41,7 @@ def work_inline(
         feed_run(deployment, run_id, dispatcher)
         worked = bool(dispatcher.waiting)
         while dispatcher.waiting:
-            work_on_chunk(deployment, dispatcher.waiting.popleft(), worker=worker)
+            work_on(deployment, dispatcher.waiting.popleft(), worker=worker)
             on_progress()
         closed = finalize_run(deployment, run_id, worker=worker)
         if closed:

@@ -6,7 +6,9 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
+import sqlalchemy as sa
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
@@ -24,6 +26,8 @@ from replica_worker.model.counts import MergeCounts
 from replica_worker.model.digests import Digest
 from replica_worker.usecases.chunk_work import ChunkWork, Record, Replicated
 from replica_worker.usecases.deployment import Deployment
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 _MERGE_TRIES = 5
@@ -149,11 +153,27 @@ def _commit(
     record: Record,
     change: Callable[[], MergeCounts],
 ) -> Replicated:
-    """Change the target, prove and record it in one transaction.
+    """Change the target, prove and record it in one transaction."""
+    started = time.monotonic()
+
+    def change_and_prove() -> Replicated:
+        counts = change()
+        _prove(deployment, work, replicated.digest)
+        seconds = {**replicated.seconds, "merge": time.monotonic() - started}
+        done = replace(replicated, counts=counts, seconds=seconds)
+        record(work.connection, done)
+        return done
+
+    return in_one_transaction(deployment, work.connection, change_and_prove)
+
+
+def in_one_transaction(
+    deployment: Deployment, connection: sa.Connection, merge: Callable[[], T]
+) -> T:
+    """Merge, prove and record in one transaction; what `merge` returns.
 
     Deadlocks and lock time-outs hit the transaction, not the extract: it alone is repeated.
     """
-    started = time.monotonic()
     for attempt in Retrying(
         retry=retry_if_exception(_is_collision),
         stop=stop_after_attempt(_MERGE_TRIES),
@@ -161,12 +181,8 @@ def _commit(
         before_sleep=_log_collision,
         reraise=True,
     ):
-        with attempt, deployment.warehouse.transaction(work.connection):
-            counts = change()
-            _prove(deployment, work, replicated.digest)
-            seconds = {**replicated.seconds, "merge": time.monotonic() - started}
-            done = replace(replicated, counts=counts, seconds=seconds)
-            record(work.connection, done)
+        with attempt, deployment.warehouse.transaction(connection):
+            done = merge()
             passed(Checkpoint.MERGING)
     passed(Checkpoint.MERGED)
     return done

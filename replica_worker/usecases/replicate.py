@@ -14,11 +14,9 @@ from dataclasses import replace
 
 import sqlalchemy as sa
 
-from replica_worker.archive.archive import ExtractName
 from replica_worker.engines.interface import Snapshot
 from replica_worker.engines.values import StagedChunk
-from replica_worker.errors import ArchiveError, MergeError, ReplicaError, RowsElsewhereError
-from replica_worker.model.specs import Strategy
+from replica_worker.errors import MergeError, ReplicaError, RowsElsewhereError
 from replica_worker.usecases.chunk_work import (
     ChunkWork,
     ExtractRequest,
@@ -35,10 +33,10 @@ from replica_worker.usecases.merge import (
     merge_staged,
 )
 from replica_worker.usecases.moved_rows import Surplus, stage_moved_rows
+from replica_worker.usecases.set_aside import set_aside_unmerged
 from replica_worker.usecases.source_door import open_source
 
 _log = logging.getLogger(__name__)
-_OF_OTHERS = ("again", "from-")  # parts: a child's chunk brought them, or another day's
 
 
 def replicate_rows(
@@ -140,7 +138,7 @@ def merge_extract(
         )
     except BaseException as error:
         if isinstance(error, MergeError):
-            _set_aside(deployment, extracts)
+            set_aside_unmerged(deployment, extracts)
         drop_staging_quietly(deployment, work, chunk.staging)
         raise
 
@@ -166,33 +164,6 @@ def _holds_exactly(deployment: Deployment, work: ChunkWork, chunk: StagedChunk) 
     is_same = chunk.is_complete and deployment.warehouse.holds_exactly(work.connection, chunk)
     work.connection.commit()
     return is_same
-
-
-def _set_aside(deployment: Deployment, extracts: list[ExtractName]) -> None:
-    """Take what was surely not merged out of what a replay would merge."""
-    try:
-        for name in extracts:
-            deployment.archive.set_aside(name)
-    except ArchiveError as error:
-        _log.warning("%s", error)
-
-
-def set_aside_earlier(deployment: Deployment, work: ChunkWork) -> None:
-    """Let count for nothing what earlier attempts of the chunk extracted: it is still open.
-
-    Data and the end of a chunk commit together, so none of it was merged. That is not so of
-    increments, which commit before the chunk ends, and of what was brought for another chunk.
-    """
-    if work.claim.attempt == 1 or work.spec.strategy is Strategy.INCREMENTAL:
-        return
-    chunk = work.claim.chunk
-    try:
-        for name, manifest in deployment.archive.extracts(chunk.table, chunk.day):
-            is_own = name.run_id == chunk.run_id and not name.part.startswith(_OF_OTHERS)
-            if is_own and manifest.attempt < work.claim.attempt:
-                deployment.archive.set_aside(name)
-    except ArchiveError as error:
-        _log.warning("%s", error)
 
 
 def drop_staging_quietly(deployment: Deployment, work: ChunkWork, staging: str) -> None:

@@ -17,7 +17,7 @@ from replica_worker.errors import ReplicaError, UsageError
 from replica_worker.ledger.clock import read_now
 from replica_worker.ledger.options import RunOptions
 from replica_worker.ledger.runs import Run, finalizer_name, new_run_id
-from replica_worker.model.chunks import Action, ChunkId, ChunkState, Plan, RunKind, RunStatus
+from replica_worker.model.chunks import Action, ChunkState, HandOut, Plan, RunKind, RunStatus
 from replica_worker.model.days import DayRange
 from replica_worker.model.plan import (
     plan_backfill,
@@ -31,7 +31,7 @@ from replica_worker.usecases.chunk_work import staging_name, staging_prefix
 from replica_worker.usecases.deployment import Deployment
 from replica_worker.usecases.history_checks import add_history_checks, raise_watermarks
 from replica_worker.usecases.leases import LeaseKeeper
-from replica_worker.usecases.sizes import count_plan
+from replica_worker.usecases.sizes import count_plan, group_plan
 from replica_worker.usecases.source_door import is_source_resting
 from replica_worker.usecases.work import work_on_chunk
 
@@ -44,8 +44,8 @@ _LEFTOVER_SECONDS = 24 * 3600  # no extract takes so long; its temp file is a le
 class Dispatcher(Protocol):
     """Hands chunks to whoever works on them."""
 
-    def send(self, kind: RunKind, chunks: Sequence[ChunkId]) -> None:
-        """Send the chunks; they are marked as queued already."""
+    def send(self, kind: RunKind, given: Sequence[HandOut]) -> None:
+        """Send chunks and groups of chunks; they are marked as queued already."""
         ...
 
 
@@ -58,7 +58,10 @@ def plan_run(
     check_fixes: bool = True,
     missing_only: bool = False,
 ) -> Plan:
-    """The chunks of a run-to-be; nothing is recorded yet. The rows of a backfill are counted."""
+    """The chunks of a run-to-be; nothing is recorded yet.
+
+    The rows of a backfill are counted, and small neighbouring days grouped.
+    """
     specs = deployment.spec.select(tables)
     if kind is RunKind.NIGHTLY:
         return plan_nightly(tables=specs, day=days.last, check_fixes=check_fixes)
@@ -71,7 +74,7 @@ def plan_run(
     if missing_only:
         loaded = deployment.ledger.chunks.loaded_days([spec.name for spec in specs], days)
     plan = plan_backfill(tables=specs, days=days, already_loaded=loaded)
-    return count_plan(deployment, plan)
+    return group_plan(deployment, count_plan(deployment, plan))
 
 
 def begin_run(
@@ -95,7 +98,7 @@ def begin_run(
 
 
 def feed_run(deployment: Deployment, run_id: str, dispatcher: Dispatcher) -> int:
-    """Hand out as many of the run's pending chunks as the window has room for.
+    """Hand out as many of the run's pending chunks and groups as the window has room for.
 
     None while the source is known to be away and the run needs it: all would only come back. Of
     a backfill none outside its hours; what was handed out before they ended is still done.
@@ -105,12 +108,12 @@ def feed_run(deployment: Deployment, run_id: str, dispatcher: Dispatcher) -> int
         return 0
     if run.kind not in _FROM_THE_ARCHIVE and is_source_resting(deployment):
         return 0
-    chunks = deployment.ledger.handing_out.take_pending(
+    given = deployment.ledger.handing_out.take_pending(
         run_id, window=deployment.policy.window, actions=_fed_actions(run.kind)
     )
-    if chunks:
-        dispatcher.send(run.kind, chunks)
-    return len(chunks)
+    if given:
+        dispatcher.send(run.kind, given)
+    return len(given)
 
 
 def _is_backfill_hour(deployment: Deployment) -> bool:

@@ -1,4 +1,4 @@
-"""How many rows the chunks of a plan have at the source, counted before the run begins.
+"""How many rows the chunks of a plan have at the source, and which of them go together.
 
 A few grouped counts a table, over a year at most each, within a time limit for all of them: what
 cannot be counted in time, or at all, stays unknown, and the plan goes on without it.
@@ -17,6 +17,7 @@ from replica_worker.engines.values import RowSelection, Side
 from replica_worker.errors import ReplicaError
 from replica_worker.model.chunks import STRAYS, Plan
 from replica_worker.model.days import spans
+from replica_worker.model.grouping import can_be_grouped, group_chunks, small_chunks
 from replica_worker.model.plan import expect_rows
 from replica_worker.model.specs import TableSpec
 from replica_worker.usecases.deployment import Deployment
@@ -50,6 +51,20 @@ def count_plan(deployment: Deployment, plan: Plan) -> Plan:
                     "rows of %s are not counted before the run: %s", table.name, error.cause
                 )
     return expect_rows(plan, counted)
+
+
+def group_plan(deployment: Deployment, plan: Plan) -> Plan:
+    """The plan with small neighbouring days grouped, by the pace at which tables were read."""
+    rules = deployment.policy.groups
+    tables = [table for table in deployment.spec.select(plan.tables) if can_be_grouped(table)]
+    most = {table.name: rules.rows_per_group(table, None) for table in tables}
+    if rules.days_per_group(len(small_chunks(plan, most))) < 2:
+        return plan  # and no pace is asked for
+    paces = deployment.ledger.paces
+    limits = {
+        table.name: rules.rows_per_group(table, paces.read_pace(table.name)) for table in tables
+    }
+    return group_chunks(plan, rules, limits)
 
 
 def _count_table(

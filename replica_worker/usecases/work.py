@@ -38,12 +38,14 @@ from replica_worker.usecases.leases import LeaseKeeper
 from replica_worker.usecases.load import bring_parent_on, load_chunk
 from replica_worker.usecases.reconcile import check_chunk
 from replica_worker.usecases.replay import replay_chunk
-from replica_worker.usecases.replicate import set_aside_earlier
+from replica_worker.usecases.set_aside import set_aside_earlier
 from replica_worker.usecases.source_door import source_slots
 from replica_worker.usecases.undo import undo_chunk
 
 _log = logging.getLogger(__name__)
-_BUSY_DELAY_SECONDS = 3
+BUSY_DELAY_SECONDS = 3
+"""Until a chunk is tried again whose lock, or whose place at the source, others have."""
+
 _MOST_DOUBLINGS = 32
 
 
@@ -113,13 +115,13 @@ def _take_blow(deployment: Deployment, claim: Claim, error: Exception) -> ChunkS
     """Do with the chunk what its error asks for; the state it is in then."""
     if isinstance(error, (ChunkBusyError, SourceFullError)):
         _log.info("%s", error.on_chunk(str(claim.chunk)))
-        return _wait_turn(deployment, claim, after_seconds=_BUSY_DELAY_SECONDS)
+        return _wait_turn(deployment, claim, after_seconds=BUSY_DELAY_SECONDS)
     if isinstance(error, SourceAwayError):
         return _wait_for_source(deployment, claim, error)
     if isinstance(error, DeletesRefusedError):
         _log.warning("%s", error)
         return ChunkState.REFUSED
-    return _settle(deployment, claim, _classified(deployment, error))
+    return _settle(deployment, claim, classify_error(deployment, error))
 
 
 def _do(deployment: Deployment, work: ChunkWork, *, is_ours: bool) -> Worked:
@@ -129,14 +131,17 @@ def _do(deployment: Deployment, work: ChunkWork, *, is_ours: bool) -> Worked:
         today = business_day(now=work.now(), zone=deployment.zone)
         work = replace(work, strays_of=dated_days(today))
     state = _load_or_check(deployment, work, work.claim.options)
-    return Worked(state=state, outlook=_look_in_parting(deployment, work))
+    outlook = look_in_parting(deployment, work.connection, work.claim.chunk.run_id)
+    return Worked(state=state, outlook=outlook)
 
 
-def _look_in_parting(deployment: Deployment, work: ChunkWork) -> Outlook | None:
-    """What is left of the run; the chunk is done, so that this fails is no matter of its own."""
-    query = deployment.ledger.handing_out.look_ahead(work.claim.chunk.run_id)
+def look_in_parting(
+    deployment: Deployment, connection: sa.Connection, run_id: str
+) -> Outlook | None:
+    """What is left of the run; the work is done, so that this fails is no matter of its own."""
+    query = deployment.ledger.handing_out.look_ahead(run_id)
     try:
-        return outlook_of(deployment.warehouse.ask_in_parting(work.connection, query))
+        return outlook_of(deployment.warehouse.ask_in_parting(connection, query))
     except sa.exc.SQLAlchemyError as error:
         _log.info("what is left of the run is looked at again: %s", type(error).__name__)
         return None
@@ -189,7 +194,7 @@ def _wait_for_source(
     if waited > deployment.policy.longest_outage_seconds:
         error.retryable = False
         return _settle(deployment, claim, error)
-    rest = error.rest_seconds + _delay(deployment.policy, 1, random.random)
+    rest = error.rest_seconds + delay_after(deployment.policy, 1)
     message = str(error.on_chunk(str(claim.chunk)))
     return _wait_turn(deployment, claim, after_seconds=rest, error=message)
 
@@ -215,7 +220,8 @@ def _give_up(deployment: Deployment, claim: Claim) -> None:
     _settle(deployment, claim, error)
 
 
-def _classified(deployment: Deployment, error: Exception) -> ReplicaError:
+def classify_error(deployment: Deployment, error: Exception) -> ReplicaError:
+    """The error as one of the product's own; what nobody expected is logged whole."""
     if isinstance(error, ReplicaError):
         return error
     for engine in (deployment.target, deployment.source):
@@ -241,7 +247,7 @@ def _settle(deployment: Deployment, claim: Claim, error: ReplicaError) -> ChunkS
     is_worth_a_try = tries < (policy.most_outage_tries if is_outage else policy.most_attempts)
     try:
         if error.retryable and is_worth_a_try:
-            delay = _delay(policy, tries, random.random)
+            delay = delay_after(policy, tries)
             _log.info("%s Tried again in %.0f s.", message, delay)
             deployment.ledger.chunks.give_back(
                 claim,
@@ -263,7 +269,7 @@ def _settle(deployment: Deployment, claim: Claim, error: ReplicaError) -> ChunkS
     return ChunkState.FAILED
 
 
-def _delay(policy: Policy, tries: int, chance: Callable[[], float]) -> float:
+def delay_after(policy: Policy, tries: int, chance: Callable[[], float] = random.random) -> float:
     """Doubling from the first delay, with half of it left to chance so that crowds disperse."""
     doubled = math.ldexp(policy.first_delay_seconds, min(tries, _MOST_DOUBLINGS) - 1)
     longest = min(doubled, policy.longest_delay_seconds)

@@ -6,7 +6,7 @@ A session's locks are given back together, where they end together: to give back
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -70,6 +70,25 @@ def hold(
                 _give_back(connection, sql.SQL("pg_advisory_unlock_all()"))
         elif is_ours and not held.is_given_back:
             _give_back(connection, sql.SQL("pg_advisory_unlock({})").format(key_of(name)))
+
+
+@contextmanager
+def hold_all(connection: sa.Connection, names: Sequence[str]) -> Iterator[bool]:
+    """Hold all these locks; False if another session has one. With them all slots go, too."""
+    if _HELD in connection.info:
+        raise ValueError("these locks are the session's outermost")
+    take = sql.SQL(
+        "SELECT bool_and(pg_try_advisory_lock(key)) FROM unnest({}::bigint[]) AS key"
+    ).format(sql.Literal([_number(name, 8) for name in names]))
+    are_ours = bool(_ask(connection, take))
+    held = connection.info.setdefault(_HELD, _Held())
+    held.depth += 1
+    try:
+        yield are_ours
+    finally:
+        connection.info.pop(_HELD, None)
+        if not held.is_given_back:
+            _give_back(connection, sql.SQL("pg_advisory_unlock_all()"))
 
 
 def ask_in_parting(connection: sa.Connection, query: sa.Select[Any]) -> sa.Row[Any] | None:

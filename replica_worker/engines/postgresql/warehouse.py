@@ -361,6 +361,12 @@ class PostgresWarehouse:
         with locks.hold(connection, name, slots, along or {}) as is_ours:
             yield is_ours
 
+    @contextmanager
+    def lock_chunks(self, connection: sa.Connection, names: Sequence[str]) -> Iterator[bool]:
+        """Hold all session locks of these names; False if another session has one of them."""
+        with locks.hold_all(connection, names) as are_ours:
+            yield are_ours
+
     def ask_in_parting(
         self, connection: sa.Connection, query: sa.Select[Any]
     ) -> sa.Row[Any] | None:

@@ -6,8 +6,9 @@ A lock's name holds the database's: not every server keeps the locks of its data
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
-from replica_worker.engines.sqlserver.fragments import Fragment, compose, value
+from replica_worker.engines.sqlserver.fragments import Fragment, compose, join, value
 
 _LONGEST_NAME = 110  # with a database's name (128) no longer than a lock's name may be (255)
 
@@ -26,6 +27,44 @@ def take_lock(name: str, *, mode: str, owner: str, timeout_ms: int) -> Fragment:
         mode=mode,
         owner=owner,
         timeout=timeout_ms,
+    )
+
+
+def take_session_locks(names: Sequence[str]) -> Fragment:
+    """One number: how many of the locks were taken, in their order, up to the first that failed."""
+    one = """
+        SET @resource = {resource};
+        IF @got >= 0
+        BEGIN
+            EXEC @got = sp_getapplock @Resource = @resource, @LockMode = 'Exclusive',
+                                      @LockOwner = 'Session', @LockTimeout = 0;
+            IF @got >= 0 SET @taken = @taken + 1;
+        END;
+        """
+    return compose(
+        """
+        DECLARE @resource nvarchar(255);
+        DECLARE @got int = 0;
+        DECLARE @taken int = 0;
+        {locks}
+        SELECT @taken
+        """,
+        locks=join("", (compose(one, resource=_resource(name)) for name in names)),
+    )
+
+
+def release_session_locks(names: Sequence[str]) -> Fragment:
+    """Give a session's locks back."""
+    one = """
+        SET @resource = {resource};
+        EXEC sp_releaseapplock @Resource = @resource, @LockOwner = 'Session';
+        """
+    return compose(
+        """
+        DECLARE @resource nvarchar(255);
+        {locks}
+        """,
+        locks=join("", (compose(one, resource=_resource(name)) for name in names)),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from typing import Any
@@ -26,7 +26,12 @@ from replica_worker.engines.sqlserver.connect import make_sqlalchemy_engine
 from replica_worker.engines.sqlserver.found_column import FoundColumn
 from replica_worker.engines.sqlserver.fragments import Fragment, column_of, compose, quote
 from replica_worker.engines.sqlserver.loaders import make_loader
-from replica_worker.engines.sqlserver.locks import release_lock, take_lock
+from replica_worker.engines.sqlserver.locks import (
+    release_lock,
+    release_session_locks,
+    take_lock,
+    take_session_locks,
+)
 from replica_worker.engines.sqlserver.reads import counted_text, require_count
 from replica_worker.engines.sqlserver.transactions import (
     cursor_in,
@@ -332,6 +337,18 @@ class SqlServerWarehouse:
             if is_ours:
                 self._release(connection, name)
 
+    @contextmanager
+    def lock_chunks(self, connection: sa.Connection, names: Sequence[str]) -> Iterator[bool]:
+        """Hold all application locks of these names; False if another session has one of them."""
+        taken = names[: int(fetch_value(connection, take_session_locks(names), "take locks"))]
+        held = connection.info.setdefault(_HELD, Counter())
+        held.update(taken)
+        connection.commit()
+        try:
+            yield len(taken) == len(names)
+        finally:
+            self._release_all(connection, taken)
+
     def ask_in_parting(
         self, connection: sa.Connection, query: sa.Select[Any]
     ) -> sa.Row[Any] | None:
@@ -391,6 +408,17 @@ class SqlServerWarehouse:
         held[name] -= 1
         connection.rollback()
         run(connection, release_lock(name), "give a lock back")
+        connection.commit()
+
+    def _release_all(self, connection: sa.Connection, names: Sequence[str]) -> None:
+        """As `_release`, of several locks of one session."""
+        held = connection.info.get(_HELD, Counter())
+        ours = [name for name in names if held[name]]
+        if connection.invalidated or connection.closed or not ours:
+            return
+        held.subtract(ours)
+        connection.rollback()
+        run(connection, release_session_locks(ours), "give locks back")
         connection.commit()
 
 

@@ -1,0 +1,42 @@
+"""Extracts that were not merged are set aside, so that a replay does not merge them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+from replica_worker.archive.archive import ExtractName
+from replica_worker.errors import ArchiveError
+from replica_worker.model.specs import Strategy
+from replica_worker.usecases.chunk_work import ChunkWork
+from replica_worker.usecases.deployment import Deployment
+
+_log = logging.getLogger(__name__)
+_OF_OTHERS = ("again", "from-")  # parts: a child's chunk brought them, or another day's
+
+
+def set_aside_unmerged(deployment: Deployment, extracts: Iterable[ExtractName]) -> None:
+    """Take what was surely not merged out of what a replay would merge."""
+    try:
+        for name in extracts:
+            deployment.archive.set_aside(name)
+    except ArchiveError as error:
+        _log.warning("%s", error)
+
+
+def set_aside_earlier(deployment: Deployment, work: ChunkWork) -> None:
+    """Let count for nothing what earlier attempts of the chunk extracted: it is still open.
+
+    Data and the end of a chunk commit together, so none of it was merged. That is not so of
+    increments, which commit before the chunk ends, and of what was brought for another chunk.
+    """
+    if work.claim.attempt == 1 or work.spec.strategy is Strategy.INCREMENTAL:
+        return
+    chunk = work.claim.chunk
+    try:
+        for name, manifest in deployment.archive.extracts(chunk.table, chunk.day):
+            is_own = name.run_id == chunk.run_id and not name.part.startswith(_OF_OTHERS)
+            if is_own and manifest.attempt < work.claim.attempt:
+                deployment.archive.set_aside(name)
+    except ArchiveError as error:
+        _log.warning("%s", error)

@@ -1,0 +1,386 @@
+"""Groups: small neighbouring days loaded together leave what loading each alone leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+import pytest
+from support.replica import DAY, Replica
+from support.specs import SALES, VERSIONED, columns, daily, spec_text
+
+from replica_worker.checkpoints import Checkpoint, watch
+from replica_worker.errors import LeaseLostError
+from replica_worker.model.chunks import (
+    STRAYS,
+    Action,
+    ChunkId,
+    ChunkState,
+    HandOut,
+    Plan,
+    RunKind,
+    RunStatus,
+)
+from replica_worker.model.days import DayRange
+from replica_worker.model.grouping import GroupRules
+from replica_worker.usecases.chunk_work import lock_name
+from replica_worker.usecases.group_work import work_on
+from replica_worker.usecases.inline import work_inline
+from replica_worker.usecases.runs import begin_run, feed_run, plan_run
+
+MANY = GroupRules(most_days=5, fewest_hand_outs=1)
+ALONE = GroupRules(most_days=1)
+TIMES = daily(
+    "TIMES",
+    ["ID"],
+    "AT",
+    columns=columns(ID="bigint!", AT="datetime2(7)", NOTE="varchar(max)"),
+)
+STAMPS = daily(
+    "STAMPS",
+    ["ID"],
+    "AT",
+    columns=columns(ID="bigint!", AT="datetime", NOTE="nvarchar(40)"),
+)
+
+
+class Inbox:
+    """A dispatcher that keeps what it was handed."""
+
+    def __init__(self) -> None:
+        self.given: list[HandOut] = []
+
+    def send(self, kind: RunKind, given: Sequence[HandOut]) -> None:
+        self.given += given
+
+
+@pytest.fixture
+def replica(make_replica) -> Replica:
+    return fill(make_replica(spec_text(SALES, VERSIONED, TIMES, STAMPS)))
+
+
+def day_at(at: int) -> date:
+    return DAY + timedelta(days=at)
+
+
+DAYS = DayRange(first=DAY, end=day_at(12))
+
+
+def fill(replica: Replica) -> Replica:
+    """Twelve days of which some are empty, with rows on both ends of a day."""
+    replica.make_source()
+    for at in range(12):
+        for number in range(at % 4):
+            key, day = at * 10 + number, day_at(at)
+            replica.insert("SALES", (key, day, number, f"sale {key}"))
+            replica.insert("VERSIONED", (key, day, f"note {key}", key.to_bytes(8)))
+            clock = ("00:00:00", "23:59:59.999", "12:00:00")[number]
+            replica.insert("TIMES", (key, f"{day} {clock}", "long " * key))
+            replica.insert("STAMPS", (key, f"{day} {clock}", None))
+    return replica
+
+
+def plan(replica: Replica, *tables: str, rules: GroupRules = MANY, days: DayRange = DAYS) -> Plan:
+    grouping = replica.with_policy(groups=rules)
+    return plan_run(grouping.deployment, RunKind.BACKFILL, days=days, tables=tables)
+
+
+def begin(replica: Replica, *tables: str, rules: GroupRules = MANY) -> str:
+    run_id = begin_run(replica.deployment, plan(replica, *tables, rules=rules), asked_by="tests")
+    assert run_id
+    return run_id
+
+
+def backfill(replica: Replica, *tables: str, rules: GroupRules = MANY) -> str:
+    run_id = begin(replica, *tables, rules=rules)
+    finish(replica, run_id)
+    return run_id
+
+
+def finish(replica: Replica, run_id: str) -> None:
+    run = work_inline(replica.deployment, run_id, worker="w", on_progress=lambda: None)
+    assert run.status is RunStatus.SUCCEEDED, run.error
+
+
+def hand_out(replica: Replica, run_id: str) -> list[HandOut]:
+    inbox = Inbox()
+    feed_run(replica.deployment, run_id, inbox)
+    return inbox.given
+
+
+def work_on_first_group(replica: Replica, run_id: str) -> ChunkState | None:
+    """Work on the group that begins on the first day of SALES."""
+    (group,) = [one for one in hand_out(replica, run_id) if one.chunk.day == DAY]
+    assert group.is_group
+    return work_on(replica.deployment, group, worker="w").state
+
+
+def expect_copy(replica: Replica, *tables: str) -> None:
+    for table in tables:
+        assert replica.target_rows(table) == replica.source_rows(table)
+    assert replica.staging_tables() == []
+
+
+def account(replica: Replica, run_id: str) -> list[tuple[object, ...]]:
+    """What the ledger, the audit and the archive say of a run's chunks, but for time and ids."""
+    said: list[tuple[object, ...]] = []
+    audit = {(row.table, row.day): row for row in replica.deployment.ledger.audit.of_run(run_id)}
+    for row in replica.deployment.ledger.chunks.of_run(run_id):
+        chunk = row.chunk
+        counts = (row.rows_extracted, row.rows_inserted, row.rows_updated, row.rows_deleted)
+        proof = audit[chunk.table, chunk.day]
+        files = [
+            (manifest.kind, manifest.rows, manifest.sha256, manifest.digest)
+            for name, manifest in replica.deployment.archive.extracts(chunk.table, chunk.day)
+            if name.run_id == run_id
+        ]
+        said.append(
+            (
+                *(chunk.table, chunk.day, row.state, row.verdict, row.digest, *counts),
+                *(proof.verdict, proof.source_rows, proof.target_rows, proof.inserted),
+                *(proof.method, proof.source_rows_read, proof.unparsable_dates, files),
+            )
+        )
+    return said
+
+
+def test_neighbouring_small_days_of_a_table_are_handed_out_together(replica: Replica) -> None:
+    run_id = begin(replica, "SALES")
+
+    given = hand_out(replica, run_id)
+
+    assert [(one.chunk.day, one.is_group) for one in given] == [
+        (STRAYS, False),
+        (DAY, True),
+        (day_at(5), True),
+        (day_at(10), True),
+    ]
+    outlook = replica.deployment.ledger.handing_out.outlook(run_id)
+    assert outlook
+    assert (outlook.under_way, outlook.has_pending) == (4, False), "a group counts as one"
+
+
+def test_window_has_room_for_so_many_groups(replica: Replica) -> None:
+    narrow = replica.with_policy(window=3)
+    run_id = begin(narrow, "SALES")
+    assert [one.chunk.day for one in hand_out(narrow, run_id)] == [STRAYS, DAY, day_at(5)]
+    assert hand_out(narrow, run_id) == []
+
+
+def test_grouped_days_leave_what_days_alone_leave(replica: Replica, make_replica) -> None:
+    tables = ("SALES", "VERSIONED", "TIMES", "STAMPS")
+    grouped = account(replica, backfill(replica, *tables))
+    expect_copy(replica, *tables)
+    for table in tables:
+        replica.at_target(f'DELETE FROM dbo."{table}"')
+
+    alone = account(replica, backfill(replica, *tables, rules=ALONE))
+
+    assert grouped == alone
+    assert {row[2] for row in grouped} == {ChunkState.MERGED}
+
+
+def test_days_that_the_warehouse_has_are_not_touched(replica: Replica) -> None:
+    backfill(replica, "SALES")
+    before = replica.row_places("SALES")
+
+    again = backfill(replica, "SALES")
+
+    assert replica.row_places("SALES") == before
+    rows = replica.deployment.ledger.chunks.of_run(again)
+    assert {row.attempt for row in rows} == {1}, "they went together"
+    assert {(row.rows_inserted, row.rows_updated, row.rows_deleted) for row in rows} == {(0, 0, 0)}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE dbo.\"SALES\" SET \"NOTE\" = 'edited' WHERE \"ID\" = 31",
+        'DELETE FROM dbo."SALES" WHERE "ID" = 31',
+        f"INSERT INTO dbo.\"SALES\" VALUES (999, '{day_at(3)}', 0, 'is not at the source')",
+        f"UPDATE dbo.\"SALES\" SET \"DAY\" = '{day_at(2)}' WHERE \"ID\" = 31",
+        f"UPDATE dbo.\"SALES\" SET \"DAY\" = '{day_at(-30)}' WHERE \"ID\" = 31",
+    ],
+    ids=["edited", "gone", "surplus", "on another day of the group", "on another day"],
+)
+def test_days_that_differ_are_taken_apart_and_mended(replica: Replica, change: str) -> None:
+    backfill(replica, "SALES")
+    replica.at_target(change)
+    run_id = begin(replica, "SALES")
+
+    assert work_on_first_group(replica, run_id) is ChunkState.PENDING
+
+    states = {
+        row.chunk.day: row.state for row in replica.deployment.ledger.chunks.of_run(run_id)
+    }
+    assert [states[day_at(at)] for at in range(5)] == [ChunkState.PENDING] * 5
+    assert [one.is_group for one in hand_out(replica, run_id)] == [False] * 5
+    replica.at_target("UPDATE dbo.etl_progress SET state = 'pending' WHERE state = 'queued'")
+    finish(replica, run_id)
+    expect_copy(replica, "SALES")
+
+
+def test_a_row_of_another_day_in_an_empty_stretch_is_moved(replica: Replica) -> None:
+    replica.at_target(f"INSERT INTO dbo.\"SALES\" VALUES (31, '{day_at(-30)}', 0, 'before')")
+    run_id = begin(replica, "SALES")
+    assert work_on_first_group(replica, run_id) is ChunkState.PENDING
+    replica.at_target("UPDATE dbo.etl_progress SET state = 'pending' WHERE state = 'queued'")
+    finish(replica, run_id)
+    expect_copy(replica, "SALES")
+
+
+def test_a_bad_row_fails_its_own_day_only(replica: Replica) -> None:
+    replica.at_source('ALTER TABLE "COM_5013"."SALES" ALTER COLUMN "NOTE" TYPE text')
+    replica.at_source(
+        'UPDATE "COM_5013"."SALES" SET "NOTE" = repeat(\'x\', 300) WHERE "ID" = 71'
+    )
+    run_id = begin(replica, "SALES")
+    run = work_inline(replica.deployment, run_id, worker="w", on_progress=lambda: None)
+    assert run.status is RunStatus.FAILED
+    failed = [
+        row.chunk.day
+        for row in replica.deployment.ledger.chunks.of_run(run_id)
+        if row.state is not ChunkState.MERGED
+    ]
+    assert failed == [day_at(7)]
+    where = f"\"DAY\" <> '{day_at(7)}'"
+    assert replica.target_rows("SALES") == replica.source_rows("SALES", where)
+
+
+def test_days_that_have_grown_since_they_were_counted_are_taken_apart(replica: Replica) -> None:
+    run_id = begin(replica, "SALES")
+    little = replica.with_policy(groups=GroupRules(most_values=8))
+    assert work_on_first_group(little, run_id) is ChunkState.PENDING
+    replica.at_target("UPDATE dbo.etl_progress SET state = 'pending' WHERE state = 'queued'")
+    finish(replica, run_id)
+    expect_copy(replica, "SALES")
+
+
+def test_a_group_waits_for_no_day_that_another_run_is_at(replica: Replica) -> None:
+    run_id = begin(replica, "SALES")
+    name = lock_name(replica.spec.table("SALES"), day_at(3))
+    warehouse = replica.deployment.warehouse
+    with warehouse.sql.connect() as other, warehouse.lock_chunk(other, name) as is_ours:
+        assert is_ours
+        assert work_on_first_group(replica, run_id) is ChunkState.PENDING
+        assert replica.target_rows("SALES") == []
+    replica.at_target("UPDATE dbo.etl_progress SET state = 'pending' WHERE state = 'queued'")
+    finish(replica, run_id)
+    expect_copy(replica, "SALES")
+
+
+def test_locks_of_a_group_are_given_back(replica: Replica) -> None:
+    backfill(replica, "SALES")
+    assert replica.at_target("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == [(0,)]
+
+
+class StoppedError(BaseException):
+    """Ends the work at a checkpoint as a kill would: nothing is done after it."""
+
+
+@pytest.mark.parametrize(
+    "point", [Checkpoint.CLAIMED, Checkpoint.EXTRACTED, Checkpoint.STAGED, Checkpoint.MERGING]
+)
+def test_a_group_that_ends_half_way_leaves_nothing_half(
+    replica: Replica, point: Checkpoint
+) -> None:
+    run_id = begin(replica, "SALES")
+
+    def stop(reached: Checkpoint) -> None:
+        if reached is point:
+            raise StoppedError
+
+    watch(stop)
+    try:
+        with pytest.raises(StoppedError):
+            work_on_first_group(replica, run_id)
+    finally:
+        watch(None)
+    assert replica.target_rows("SALES") == []
+    assert {row.state for row in replica.deployment.ledger.chunks.of_run(run_id)} == {
+        ChunkState.QUEUED,
+        ChunkState.RUNNING,
+    }
+    replica.at_target(
+        "UPDATE dbo.etl_progress SET lease_until = lease_until - interval '1 hour',"
+        " state = CASE state WHEN 'queued' THEN 'pending' ELSE state END"
+    )
+    finish(replica, run_id)
+    expect_copy(replica, "SALES")
+    died = [
+        row.chunk.day
+        for row in replica.deployment.ledger.chunks.of_run(run_id)
+        if row.attempt == 2
+    ]
+    assert died == [day_at(at) for at in range(5)]
+    assert replica.at_target(
+        "SELECT count(*) FROM dbo.etl_progress WHERE group_day = %s", DAY
+    ) == [(0,)], "each of them was tried alone"
+
+
+def test_a_group_that_lost_one_lease_commits_nothing(replica: Replica) -> None:
+    run_id = begin(replica, "SALES")
+
+    def steal(reached: Checkpoint) -> None:
+        if reached is Checkpoint.EXTRACTED:
+            replica.at_target(
+                "UPDATE dbo.etl_progress SET attempt = attempt + 1 WHERE day = %s", day_at(2)
+            )
+
+    watch(steal)
+    try:
+        assert work_on_first_group(replica, run_id) is None
+    finally:
+        watch(None)
+    assert replica.target_rows("SALES") == []
+    states = {
+        row.chunk.day: row.state for row in replica.deployment.ledger.chunks.of_run(run_id)
+    }
+    assert [states[day_at(at)] for at in range(5)] == [
+        *[ChunkState.PENDING] * 2,
+        ChunkState.RUNNING,
+        *[ChunkState.PENDING] * 2,
+    ], "what was still its own is given back"
+
+
+def test_leases_of_a_group_are_required_all_together(replica: Replica) -> None:
+    run_id = begin(replica, "SALES")
+    hand_out(replica, run_id)
+    ledger, warehouse = replica.deployment.ledger, replica.deployment.warehouse
+    with warehouse.sql.connect() as connection:
+        claims = ledger.groups.claim(
+            ChunkId(run_id=run_id, table="SALES", day=DAY),
+            worker="w",
+            lease_seconds=60,
+            connection=connection,
+        )
+        assert [claim.chunk.day for claim in claims] == [day_at(at) for at in range(5)]
+        assert ledger.groups.keep(claims, lease_seconds=60)
+        replica.at_target("UPDATE dbo.etl_progress SET attempt = 7 WHERE day = %s", day_at(4))
+        assert not ledger.groups.keep(claims, lease_seconds=60)
+        with pytest.raises(LeaseLostError):
+            ledger.groups.require_leases(connection, claims)
+
+
+def test_members_whose_first_is_over_are_handed_out_alone(replica: Replica) -> None:
+    run_id = begin(replica, "SALES")
+    replica.at_target(
+        "UPDATE dbo.etl_progress SET state = 'cancelled' WHERE group_day = day OR day = %s", STRAYS
+    )
+    given = hand_out(replica, run_id)
+    assert [(one.chunk.day, one.is_group) for one in given] == [
+        (day_at(at), False) for at in (1, 2, 3, 4, 6, 7, 8, 9, 11)
+    ]
+
+
+def test_a_cancelled_run_hands_out_no_group(replica: Replica) -> None:
+    run_id = begin(replica, "SALES")
+    given = hand_out(replica, run_id)
+    replica.deployment.ledger.runs.cancel(run_id)
+    assert [work_on(replica.deployment, one, worker="w").state for one in given] == [None] * 4
+    assert replica.target_rows("SALES") == []
+
+
+def test_days_that_are_not_counted_are_not_grouped(replica: Replica) -> None:
+    run_id = replica.begin(*(("SALES", day, Action.LOAD) for day in DAYS))
+    assert not any(one.is_group for one in hand_out(replica, run_id))
