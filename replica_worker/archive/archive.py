@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import secrets
 import time
 from collections.abc import Iterable, Iterator
@@ -118,8 +117,7 @@ class Archive:
             seconds = time.monotonic() - started
             manifest = _describe(order, rows=rows, sink=sink, seconds=seconds)
             with self._store.create(order.name.manifest) as file:
-                text = json.dumps(manifest.model_dump(mode="json"), indent=1, ensure_ascii=False)
-                file.write(text.encode())
+                file.write(manifest.model_dump_json(indent=1).encode())
         return manifest
 
     def read(self, name: ExtractName, manifest: Manifest) -> Iterator[pa.RecordBatch]:

@@ -57,9 +57,9 @@ class Migration:
 
 
 def generated_migrations(deployment: Deployment) -> list[Migration]:
-    """The texts of the shipped migrations, made from specs and metadata."""
+    """The texts of the shipped migrations, made from specs and metadata, in their order."""
     target, tables = deployment.target, deployment.spec.tables
-    return [
+    made = [
         Migration(name=TABLES_MIGRATION, script=_joined(map(target.table_ddl, tables))),
         Migration(name=METADATA_MIGRATION, script=_metadata_script(deployment)),
         Migration(name=INDEXES_MIGRATION, script=_joined(map(target.index_ddl, tables))),
@@ -74,6 +74,7 @@ def generated_migrations(deployment: Deployment) -> list[Migration]:
         ),
         Migration(name=HAND_OUT_MIGRATION, script=_hand_out_script(deployment)),
     ]
+    return sorted(made, key=lambda migration: migration.name)
 
 
 def _joined(scripts: Iterable[str]) -> str:

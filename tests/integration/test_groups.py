@@ -195,11 +195,11 @@ def test_days_that_the_warehouse_has_are_not_touched(replica: Replica) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        "UPDATE dbo.\"SALES\" SET \"NOTE\" = 'edited' WHERE \"ID\" = 31",
+        'UPDATE dbo."SALES" SET "NOTE" = \'edited\' WHERE "ID" = 31',
         'DELETE FROM dbo."SALES" WHERE "ID" = 31',
         f"INSERT INTO dbo.\"SALES\" VALUES (999, '{day_at(3)}', 0, 'is not at the source')",
-        f"UPDATE dbo.\"SALES\" SET \"DAY\" = '{day_at(2)}' WHERE \"ID\" = 31",
-        f"UPDATE dbo.\"SALES\" SET \"DAY\" = '{day_at(-30)}' WHERE \"ID\" = 31",
+        f'UPDATE dbo."SALES" SET "DAY" = \'{day_at(2)}\' WHERE "ID" = 31',
+        f'UPDATE dbo."SALES" SET "DAY" = \'{day_at(-30)}\' WHERE "ID" = 31',
     ],
     ids=["edited", "gone", "surplus", "on another day of the group", "on another day"],
 )
@@ -210,9 +210,7 @@ def test_days_that_differ_are_taken_apart_and_mended(replica: Replica, change: s
 
     assert work_on_first_group(replica, run_id) is ChunkState.PENDING
 
-    states = {
-        row.chunk.day: row.state for row in replica.deployment.ledger.chunks.of_run(run_id)
-    }
+    states = {row.chunk.day: row.state for row in replica.deployment.ledger.chunks.of_run(run_id)}
     assert [states[day_at(at)] for at in range(5)] == [ChunkState.PENDING] * 5
     assert [one.is_group for one in hand_out(replica, run_id)] == [False] * 5
     replica.at_target("UPDATE dbo.etl_progress SET state = 'pending' WHERE state = 'queued'")
@@ -231,9 +229,7 @@ def test_a_row_of_another_day_in_an_empty_stretch_is_moved(replica: Replica) -> 
 
 def test_a_bad_row_fails_its_own_day_only(replica: Replica) -> None:
     replica.at_source('ALTER TABLE "COM_5013"."SALES" ALTER COLUMN "NOTE" TYPE text')
-    replica.at_source(
-        'UPDATE "COM_5013"."SALES" SET "NOTE" = repeat(\'x\', 300) WHERE "ID" = 71'
-    )
+    replica.at_source('UPDATE "COM_5013"."SALES" SET "NOTE" = repeat(\'x\', 300) WHERE "ID" = 71')
     run_id = begin(replica, "SALES")
     run = work_inline(replica.deployment, run_id, worker="w", on_progress=lambda: None)
     assert run.status is RunStatus.FAILED
@@ -308,14 +304,12 @@ def test_a_group_that_ends_half_way_leaves_nothing_half(
     finish(replica, run_id)
     expect_copy(replica, "SALES")
     died = [
-        row.chunk.day
-        for row in replica.deployment.ledger.chunks.of_run(run_id)
-        if row.attempt == 2
+        row.chunk.day for row in replica.deployment.ledger.chunks.of_run(run_id) if row.attempt == 2
     ]
     assert died == [day_at(at) for at in range(5)]
-    assert replica.at_target(
-        "SELECT count(*) FROM dbo.etl_progress WHERE group_day = %s", DAY
-    ) == [(0,)], "each of them was tried alone"
+    assert replica.at_target("SELECT count(*) FROM dbo.etl_progress WHERE group_day = %s", DAY) == [
+        (0,)
+    ], "each of them was tried alone"
 
 
 def test_a_group_that_lost_one_lease_commits_nothing(replica: Replica) -> None:
@@ -333,9 +327,7 @@ def test_a_group_that_lost_one_lease_commits_nothing(replica: Replica) -> None:
     finally:
         watch(None)
     assert replica.target_rows("SALES") == []
-    states = {
-        row.chunk.day: row.state for row in replica.deployment.ledger.chunks.of_run(run_id)
-    }
+    states = {row.chunk.day: row.state for row in replica.deployment.ledger.chunks.of_run(run_id)}
     assert [states[day_at(at)] for at in range(5)] == [
         *[ChunkState.PENDING] * 2,
         ChunkState.RUNNING,

@@ -56,7 +56,8 @@ def write_and_finish(replica: Replica, claim: Claim) -> None:
 
 def take_pending(replica: Replica, run_id: str, window: int) -> list[ChunkId]:
     handing_out = replica.deployment.ledger.handing_out
-    return handing_out.take_pending(run_id, window=window, actions=[Action.LOAD])
+    given = handing_out.take_pending(run_id, window=window, actions=[Action.LOAD])
+    return [one.chunk for one in given]
 
 
 def sweep(chunks: Chunks, run_id: str, most_attempts: int = 5) -> tuple[int, int]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from support.replica import DAY, NEXT_DAY, Replica
 from support.specs import ITEMS, SALES, spec_text
 
 from replica_worker.errors import RunNotFoundError, UsageError
-from replica_worker.model.chunks import Action, ChunkId, ChunkState, RunKind, RunStatus
+from replica_worker.model.chunks import Action, ChunkId, ChunkState, HandOut, RunKind, RunStatus
 from replica_worker.model.days import DayRange
 from replica_worker.usecases.inline import work_inline
 from replica_worker.usecases.runs import (
@@ -27,8 +29,8 @@ class Inbox:
     def __init__(self) -> None:
         self.chunks: list[ChunkId] = []
 
-    def send(self, kind: RunKind, chunks: list[ChunkId]) -> None:
-        self.chunks += chunks
+    def send(self, kind: RunKind, given: Sequence[HandOut]) -> None:
+        self.chunks += [one.chunk for one in given]
 
 
 @pytest.fixture

@@ -12,7 +12,15 @@ from support.specs import ITEMS, LINES, SALES, spec_text
 
 from replica_worker.errors import RunNotFoundError
 from replica_worker.ledger.clock import read_now
-from replica_worker.model.chunks import STRAYS, Action, ChunkId, ChunkState, RunKind, RunStatus
+from replica_worker.model.chunks import (
+    STRAYS,
+    Action,
+    ChunkId,
+    ChunkState,
+    HandOut,
+    RunKind,
+    RunStatus,
+)
 from replica_worker.model.days import DayRange
 from replica_worker.model.digests import Verdict
 from replica_worker.model.hours import Hours
@@ -25,8 +33,8 @@ class Inbox:
     def __init__(self) -> None:
         self.chunks: list[ChunkId] = []
 
-    def send(self, kind: RunKind, chunks: Sequence[ChunkId]) -> None:
-        self.chunks += chunks
+    def send(self, kind: RunKind, given: Sequence[HandOut]) -> None:
+        self.chunks += [one.chunk for one in given]
 
     def take(self) -> list[ChunkId]:
         taken, self.chunks = self.chunks, []

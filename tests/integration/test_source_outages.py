@@ -17,7 +17,7 @@ from support.specs import SALES, spec_text
 
 from replica_worker.engines.values import SlotsOf
 from replica_worker.ledger.endpoints import BreakerRules
-from replica_worker.model.chunks import Action, ChunkId, ChunkState, RunKind
+from replica_worker.model.chunks import Action, ChunkId, ChunkState, HandOut, RunKind
 from replica_worker.usecases.runs import feed_run
 
 CHUNKS = 20
@@ -38,8 +38,8 @@ class Collector:
     def __init__(self) -> None:
         self.sent: list[ChunkId] = []
 
-    def send(self, kind: object, chunks: Sequence[ChunkId]) -> None:
-        self.sent += chunks
+    def send(self, kind: object, given: Sequence[HandOut]) -> None:
+        self.sent += [one.chunk for one in given]
 
 
 @pytest.fixture
