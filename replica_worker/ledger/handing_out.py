@@ -16,7 +16,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from replica_worker.ledger.clock import utc_now
-from replica_worker.model.chunks import Action, ChunkId, ChunkState, HandOut, RunKind, RunStatus
+from replica_worker.model.chunks import (
+    OPEN_STATUSES,
+    Action,
+    ChunkId,
+    ChunkState,
+    HandOut,
+    RunKind,
+    RunStatus,
+)
 from replica_worker.model.grouping import MOST_DAYS
 
 _UNDER_WAY = (ChunkState.QUEUED, ChunkState.RUNNING)
@@ -104,6 +112,21 @@ class HandingOut:
         """What is left of the run; None if there is no such run."""
         with self._at_once.connect() as connection:
             return outlook_of(connection.execute(self.look_ahead(run_id)).one_or_none())
+
+    def count_queued(self) -> int:
+        """How many messages workers have yet to take, of all open runs."""
+        chunks, runs = self._chunks, self._runs
+        query = (
+            sa.select(sa.func.count())
+            .select_from(chunks.join(runs, chunks.c.run_id == runs.c.run_id))
+            .where(
+                runs.c.status.in_(OPEN_STATUSES),
+                chunks.c.state == ChunkState.QUEUED,
+                _leads(chunks),
+            )
+        )
+        with self._at_once.connect() as connection:
+            return int(connection.execute(query).scalar_one())
 
     def _lock_open_run(self, connection: sa.Connection, run_id: str) -> bool:
         locked = connection.execute(

@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import psycopg
@@ -38,12 +38,6 @@ LONGEST_PAUSE_SECONDS = 2.0
 QUIET_SECONDS = 600
 START_SECONDS = 60
 FIRST_DAY = date(2019, 1, 1)
-
-_FILL = """
-    INSERT INTO "COM_5013"."STORE_DAYS"
-    SELECT 'S' || store, %s::date + number, number * 1.5
-    FROM generate_series(0, %s) number, generate_series(1, 3) store
-"""
 
 
 @pytest.fixture
@@ -147,16 +141,13 @@ def test_a_run_under_random_faults_merges_each_chunk_once(
     assert stack.postgres
     assert far_stack.postgres
     impatient.environment.update(REPLICA_SHUTDOWN_GRACE="1")
-    impatient.open(days=0)
-    impatient.source.execute(_FILL, [FIRST_DAY, CHUNKS - 1])
-    last_day = FIRST_DAY + timedelta(days=CHUNKS - 1)
-    words = ("--start", FIRST_DAY.isoformat(), "--end", last_day.isoformat())
+    words = impatient.open_small_days(CHUNKS, FIRST_DAY)
     chance = random.Random(SEED)  # noqa: S311 - no secret
     chaos = Chaos(impatient, [far_stack.postgres, stack.postgres, broker], chance)
     impatient.beat()
 
     started = time.monotonic()
-    run_id = impatient.begin("backfill", *words, "--table", "STORE_DAYS")
+    run_id = impatient.begin(*words)
     while not is_closed(impatient, run_id) and time.monotonic() < started + SECONDS:
         chaos.strike()
     wait_until(lambda: is_closed(impatient, run_id), f"end of {run_id}", QUIET_SECONDS)

@@ -119,6 +119,11 @@ _COUNT_CASH = """
     INSERT INTO "COM_5013"."STORE_DAYS"
     SELECT 'S' || n, %(day)s::date, n * 100.5 FROM generate_series(1, 5) n
 """
+_COUNT_CASH_DAILY = """
+    INSERT INTO "COM_5013"."STORE_DAYS"
+    SELECT 'S' || store, %s::date + number, number * 1.5
+    FROM generate_series(0, %s) number, generate_series(1, 3) store
+"""
 _LIST_ITEMS = """
     INSERT INTO "COM_5013"."ITEMS"
     SELECT 'i' || n, 'Item ' || n, n / 4.0, %s FROM generate_series(1, 40) n
@@ -169,6 +174,16 @@ class Shop:
             }
             for statement in (_SELL, _SELL_LINES, _COUNT_CASH):
                 self.source.execute(statement, values)
+
+    def open_small_days(self, days: int, first: date = FIRST_DAY) -> tuple[str, ...]:
+        """Make the source's tables, with rows of STORE_DAYS alone; the words of its backfill."""
+        self.open(days=0)
+        self.source.execute(_COUNT_CASH_DAILY, [first, days - 1])
+        last = first + timedelta(days=days - 1)
+        return (
+            *("backfill", "--table", "STORE_DAYS"),
+            *("--start", first.isoformat(), "--end", last.isoformat()),
+        )
 
     @contextmanager
     def blocked(self, table: str) -> Iterator[None]:
