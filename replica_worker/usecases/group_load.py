@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from replica_worker.archive.archive import ExtractName, ExtractOrder
 from replica_worker.checkpoints import Checkpoint, passed
 from replica_worker.engines.values import RowSelection, Side, StagedChunk
-from replica_worker.errors import GroupError, MergeError
+from replica_worker.errors import GroupError, LeaseLostError, MergeError
 from replica_worker.ledger.audit import AuditEntry
 from replica_worker.ledger.chunk_rows import Claim
 from replica_worker.memory import give_memory_back
@@ -97,7 +97,7 @@ def load_group(deployment: Deployment, group: GroupWork) -> None:
     """Extract and merge the group's chunks.
 
     Raises:
-        GroupError, MergeError: they have to be loaded one by one; nothing was merged.
+        MergeError: they have to be loaded one by one; nothing was merged.
         LeaseLostError: another attempt has one of them by now.
         ReplicaError: anything else. Whatever is raised, nothing of the target was changed.
     """
@@ -109,16 +109,19 @@ def load_group(deployment: Deployment, group: GroupWork) -> None:
         if not is_exposed(snapshot, group.first):
             raise _unfit("the source does not expose their table")
         kind = cheapest_kind(group.spec)
+        started_at = group.first.now()
         digests, rows = _read_days(deployment, snapshot, group, kind)
     days: list[_LoadedDay] = []
     try:
         for work in group.works:
             day = work.claim.chunk.day
-            days.append(_write_day(deployment, work, digests[day], rows.pop(day, [])))
+            days.append(_write_day(deployment, work, started_at, digests[day], rows.pop(day, [])))
         give_memory_back()
         passed(Checkpoint.EXTRACTED)
         _merge_days(deployment, group, days, extract_seconds=time.monotonic() - started)
-    except BaseException:
+    except (MergeError, LeaseLostError):
+        # Told by the session that holds the chunks' locks: nothing was committed, and nobody else
+        # can have extracted them since. Of other errors neither is certain.
         set_aside_unmerged(deployment, [day.replicated.name for day in days])
         raise
 
@@ -148,7 +151,11 @@ def _read_days(
 
 
 def _write_day(
-    deployment: Deployment, work: ChunkWork, digest: Digest, rows: Sequence[pa.RecordBatch]
+    deployment: Deployment,
+    work: ChunkWork,
+    started_at: datetime,
+    digest: Digest,
+    rows: Sequence[pa.RecordBatch],
 ) -> _LoadedDay:
     """Write the day's file and manifest."""
     chunk = work.claim.chunk
@@ -158,7 +165,7 @@ def _write_day(
         spec=work.spec,
         kind=ExtractKind.DAY,
         attempt=work.claim.attempt,
-        started_at=work.now(),
+        started_at=started_at,
         digest=digest,
     )
     manifest = deployment.archive.write(order, rows)

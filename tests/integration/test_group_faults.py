@@ -34,6 +34,10 @@ def replica(make_replica) -> Replica:
     return fill(make_replica(spec_text(SALES, VERSIONED, TIMES, STAMPS)))
 
 
+class StoppedError(BaseException):
+    """Ends the work at a checkpoint as a kill would: nothing is done after it."""
+
+
 @contextmanager
 def at(point: Checkpoint, do: Callable[[], None]) -> Iterator[list[Checkpoint]]:
     """Do something the first time that the point is passed; the points that were passed."""
@@ -51,6 +55,10 @@ def at(point: Checkpoint, do: Callable[[], None]) -> Iterator[list[Checkpoint]]:
         watch(None)
 
 
+def stop() -> None:
+    raise StoppedError
+
+
 def extracts_of(replica: Replica, run_id: str) -> dict[object, int]:
     """The attempt of the extract that is in force, by day of the first group."""
     return {
@@ -64,6 +72,43 @@ def extracts_of(replica: Replica, run_id: str) -> dict[object, int]:
 def counted(replica: Replica, where: str) -> list[tuple[object, ...]]:
     """Failures and outages of the chunks."""
     return replica.at_target(f"SELECT failures, outages FROM dbo.etl_progress WHERE {where}")
+
+
+def let_leases_run_out(replica: Replica) -> None:
+    replica.at_target("UPDATE dbo.etl_progress SET lease_until = lease_until - interval '1 hour'")
+
+
+def sweep(replica: Replica, run_id: str, *, most_attempts: int = 5) -> None:
+    replica.deployment.ledger.chunks.sweep(
+        run_id, lost_after_seconds=3600, most_attempts=most_attempts
+    )
+
+
+def test_extracts_stay_in_force_whatever_comes_after_the_commit(replica: Replica) -> None:
+    run_id = begin(replica, "SALES")
+    with at(Checkpoint.MERGED, stop), pytest.raises(StoppedError):
+        work_on_first_group(replica, run_id)
+    assert replica.row_places("SALES")
+    assert len(extracts_of(replica, run_id)) == 5
+
+
+def test_a_stalled_worker_leaves_alone_what_others_extracted_since(replica: Replica) -> None:
+    run_id = begin(replica, "SALES")
+
+    def others_do_it() -> None:
+        replica.at_target(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
+        )
+        let_leases_run_out(replica)
+        sweep(replica, run_id)
+        replica.at_target("UPDATE dbo.etl_progress SET state = 'pending' WHERE state = 'queued'")
+        finish(replica, run_id)
+
+    with at(Checkpoint.EXTRACTED, others_do_it):
+        work_on_first_group(replica, run_id)
+    expect_copy(replica, "SALES")
+    assert set(extracts_of(replica, run_id).values()) == {2}
+    assert len(extracts_of(replica, run_id)) == 5
 
 
 STEPS = [point for point in Checkpoint if point is not Checkpoint.MERGED]
@@ -100,6 +145,29 @@ def test_a_chunk_whose_connection_is_lost_is_given_back(
         outcome = replica.load("SALES", day_at(3))
     assert outcome.returned is ChunkState.PENDING
     assert counted(replica, "TRUE") == [(0, 1)]
+
+
+def test_a_proof_that_fails_is_not_tried_again_with_the_same_rows(replica: Replica) -> None:
+    run_id = begin(replica, "SALES")
+
+    def give_rows() -> None:
+        replica.at_target(f"INSERT INTO dbo.\"SALES\" VALUES (999, '{day_at(3)}', 0, 'meanwhile')")
+
+    with at(Checkpoint.STAGED, give_rows) as seen:
+        assert work_on_first_group(replica, run_id) is ChunkState.PENDING
+    assert seen.count(Checkpoint.STAGED) == 1
+    assert extracts_of(replica, run_id) == {}
+
+
+def test_extracts_of_a_group_are_as_old_as_what_was_read(replica: Replica) -> None:
+    run_id = begin(replica, "SALES")
+    work_on_first_group(replica, run_id)
+    starts = {
+        manifest.started_at
+        for day in map(day_at, range(5))
+        for name, manifest in replica.deployment.archive.extracts("SALES", day)
+    }
+    assert len(starts) == 1
 
 
 def claim(replica: Replica, run_id: str) -> object:
