@@ -21,7 +21,7 @@ from replica_worker.ledger.chunk_rows import (
     chunk_row_of,
     claim_of,
 )
-from replica_worker.ledger.claiming import claim_where, read_claim
+from replica_worker.ledger.claiming import claim_where, read_claim, was_tried_alone
 from replica_worker.ledger.clock import utc_now
 from replica_worker.ledger.nulls import spell_nulls
 from replica_worker.ledger.source_uses import add_use
@@ -205,7 +205,7 @@ class Chunks:
         with self._engine.begin() as connection:
             connection.execute(
                 sa.update(chunks)
-                .where(expired, chunks.c.failures + 1 >= most_attempts)
+                .where(expired, was_tried_alone(chunks), chunks.c.failures + 1 >= most_attempts)
                 .values(
                     state=ChunkState.FAILED,
                     failures=chunks.c.failures + 1,
@@ -217,7 +217,11 @@ class Chunks:
             )
             returned = {"state": ChunkState.PENDING, "lease_until": sa.null(), "worker": sa.null()}
             # Of a group one chunk may have taken the worker down: each is tried alone.
-            died = {**returned, "failures": chunks.c.failures + 1, "group_day": sa.null()}
+            died = {
+                **returned,
+                "failures": chunks.c.failures + sa.case((was_tried_alone(chunks), 1), else_=0),
+                "group_day": sa.null(),
+            }
             counts = [
                 connection.execute(sa.update(chunks).where(condition).values(values)).rowcount
                 for condition, values in ((expired, died), (lost, returned))

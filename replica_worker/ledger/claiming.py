@@ -49,8 +49,7 @@ def claim_where(
             state=ChunkState.RUNNING,
             attempt=chunks.c.attempt + 1,
             # Taken over from a worker that died or stalled: that was a failure.
-            failures=chunks.c.failures
-            + sa.case((chunks.c.state == ChunkState.RUNNING, 1), else_=0),
+            failures=chunks.c.failures + sa.case((was_tried_alone(chunks), 1), else_=0),
             lease_until=utc_now(lease_seconds),
             worker=worker,
             started_at=utc_now(),
@@ -68,6 +67,11 @@ def claim_where(
             *along,
         )
     )
+
+
+def was_tried_alone(chunks: sa.Table) -> sa.ColumnElement[bool]:
+    """A worker was at the chunk, and at no other: what befell that worker counts against it."""
+    return sa.and_(chunks.c.state == ChunkState.RUNNING, chunks.c.group_day.is_(None))
 
 
 def read_claim(row: Any, *, run_id: str, table: str, along: Iterable[str] = ()) -> Claim:

@@ -111,6 +111,20 @@ def test_a_stalled_worker_leaves_alone_what_others_extracted_since(replica: Repl
     assert len(extracts_of(replica, run_id)) == 5
 
 
+def test_the_days_of_a_group_that_took_its_worker_down_used_up_no_try(replica: Replica) -> None:
+    run_id = begin(replica, "SALES")
+    with at(Checkpoint.EXTRACTED, stop), pytest.raises(StoppedError):
+        work_on_first_group(replica, run_id)
+    let_leases_run_out(replica)
+    sweep(replica, run_id, most_attempts=1)
+    rows = replica.deployment.ledger.chunks.of_run(run_id)
+    assert {row.state for row in rows} == {ChunkState.PENDING, ChunkState.QUEUED}
+    assert set(counted(replica, "TRUE")) == {(0, 0)}
+    replica.at_target("UPDATE dbo.etl_progress SET state = 'pending' WHERE state = 'queued'")
+    finish(replica, run_id)
+    expect_copy(replica, "SALES")
+
+
 STEPS = [point for point in Checkpoint if point is not Checkpoint.MERGED]
 
 
