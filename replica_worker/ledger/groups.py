@@ -17,6 +17,7 @@ from replica_worker.errors import LeaseLostError
 from replica_worker.ledger.chunk_rows import Claim
 from replica_worker.ledger.claiming import claim_where, read_claim
 from replica_worker.ledger.clock import utc_now
+from replica_worker.ledger.source_uses import add_use
 from replica_worker.model.chunks import ChunkId, ChunkState
 from replica_worker.model.grouping import MOST_DAYS
 
@@ -95,11 +96,20 @@ class Groups:
             "not_before": utc_now(after_seconds) if after_seconds else sa.null(),
             "outages": chunks.c.outages + (1 if is_outage else 0),
             "error": sa.null() if error is None else error,
+            **self._add_use(claims[0]),
         }
         if ungroup:
             values["group_day"] = sa.null()
         with self._at_once.begin() as connection:
             connection.execute(sa.update(chunks).where(self._are_ours(claims)).values(values))
+
+    def _add_use(self, first: Claim) -> dict[str, Any]:
+        """Values that add what was asked of the source, which is counted once, to the first."""
+        is_first = self._chunks.c.day == first.chunk.day
+        return {
+            name: sa.case((is_first, value), else_=self._chunks.c[name])
+            for name, value in add_use(self._chunks, first.use).items()
+        }
 
     def _are_ours(self, claims: Sequence[Claim]) -> sa.ColumnElement[bool]:
         chunks = self._chunks

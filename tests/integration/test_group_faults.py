@@ -11,6 +11,7 @@ from support.databases import Site, connect
 from support.grouped import (
     STAMPS,
     TIMES,
+    backfill,
     begin,
     day_at,
     expect_copy,
@@ -171,6 +172,20 @@ def test_a_proof_that_fails_is_not_tried_again_with_the_same_rows(replica: Repli
         assert work_on_first_group(replica, run_id) is ChunkState.PENDING
     assert seen.count(Checkpoint.STAGED) == 1
     assert extracts_of(replica, run_id) == {}
+
+
+def test_what_a_group_asked_of_the_source_is_counted_though_it_was_taken_apart(
+    replica: Replica,
+) -> None:
+    backfill(replica, "SALES")
+    replica.at_target('UPDATE dbo."SALES" SET "NOTE" = \'edited\' WHERE "ID" = 31')
+    run_id = begin(replica, "SALES")
+    work_on_first_group(replica, run_id)
+    (use,) = replica.at_target(
+        "SELECT sum(source_connections), sum(source_rows) FROM dbo.etl_progress WHERE run_id = %s",
+        run_id,
+    )
+    assert use == (1, 6)
 
 
 def test_extracts_of_a_group_are_as_old_as_what_was_read(replica: Replica) -> None:
