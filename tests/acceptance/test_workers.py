@@ -7,19 +7,11 @@ import sys
 
 import pytest
 import redis
-from celery import Celery
 from drive.programs import Program, wait_until
 from drive.shop import STRAYS, Shop, day
 
 DAYS = ("--start", day(0), "--end", day(3))
 MANY_DAYS = 100  # so small that groups of three are made of them
-
-
-def send_task(shop: Shop, name: str) -> None:
-    """What beat does when a task is due."""
-    url = shop.environment["REPLICA_BROKER_URL"]
-    with Celery(broker=url).connection_for_write() as connection:
-        Celery(broker=url).send_task(name, queue="daily", connection=connection)
 
 
 def test_two_workers_end_a_backfill_by_themselves(staffed: Shop) -> None:
@@ -81,7 +73,7 @@ def test_messages_of_groups_that_wait_for_a_worker_are_not_sent_again(staffed: S
         )
         worker = staffed.worker("daily")
 
-        send_task(staffed, "replica.sweep")
+        staffed.send_task("replica.sweep")
         worker.wait_for("Task replica.sweep[", times=2)  # received, succeeded
 
         assert broker.llen("backfill") == sent
@@ -118,7 +110,7 @@ def test_a_daily_worker_leaves_backfills_alone(staffed: Shop) -> None:
     assert len(queued) == 5
     worker = staffed.worker("daily")
 
-    send_task(staffed, "replica.sweep")
+    staffed.send_task("replica.sweep")
     worker.wait_for("Task replica.sweep[", times=2)  # received, succeeded
 
     assert staffed.chunks("state = 'queued'") == queued
@@ -173,7 +165,7 @@ def test_starting_the_night_twice_makes_one_run(staffed: Shop) -> None:
     worker = staffed.worker("daily")
 
     for _ in range(2):
-        send_task(staffed, "replica.start_nightly")
+        staffed.send_task("replica.start_nightly")
 
     def both_done() -> bool:
         return worker.said().count("Task replica.start_nightly[") >= 4  # received, succeeded
@@ -182,7 +174,7 @@ def test_starting_the_night_twice_makes_one_run(staffed: Shop) -> None:
     run = staffed.wait_closed(staffed.only_run()["run_id"])
     assert (run["kind"], run["status"], run["asked_by"]) == ("nightly", "succeeded", "beat")
     for name in ("replica.check_nightly", "replica.close_nightly"):
-        send_task(staffed, name)
+        staffed.send_task(name)
     worker.wait_for("Task replica.close_nightly[", times=2)
     assert staffed.only_run() == run, "late ticks change nothing"
 

@@ -32,7 +32,8 @@ from replica_worker.embedded.valkey import EmbeddedValkey
 
 SEED = int(os.environ.get("CHAOS_SEED", "20240314"))
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "8"))  # of faults; then the run ends in peace
-CHUNKS = int(os.environ.get("CHAOS_CHUNKS", "60"))
+CHUNKS = int(os.environ.get("CHAOS_CHUNKS", "300"))
+GROUP_DAYS = 4  # at most, so that there is something to do for a while
 WORKERS = 2
 LONGEST_PAUSE_SECONDS = 2.0
 QUIET_SECONDS = 600
@@ -140,7 +141,7 @@ def test_a_run_under_random_faults_merges_each_chunk_once(
 ) -> None:
     assert stack.postgres
     assert far_stack.postgres
-    impatient.environment.update(REPLICA_SHUTDOWN_GRACE="1")
+    impatient.environment.update(REPLICA_SHUTDOWN_GRACE="1", REPLICA_GROUP_DAYS=str(GROUP_DAYS))
     words = impatient.open_small_days(CHUNKS, FIRST_DAY)
     chance = random.Random(SEED)  # noqa: S311 - no secret
     chaos = Chaos(impatient, [far_stack.postgres, stack.postgres, broker], chance)
@@ -164,4 +165,5 @@ def test_a_run_under_random_faults_merges_each_chunk_once(
         f"by failures: {dict(sorted(failures.items()))}"
     )
     assert chaos.done, "the run was over before anything was done to it"
+    assert impatient.chunks("group_day IS NOT NULL"), "some went together"
     expect_right_end(impatient, "STORE_DAYS", most_attempts=None)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from celery import Celery
 from support.databases import Site, connect
 from support.specs import columns, daily, spec_text
 
@@ -234,6 +235,12 @@ class Shop:
 
     def beat(self, **settings: str) -> Program:
         return self.start(shell_argv(procfile_line(" beat ")), **settings)
+
+    def send_task(self, name: str) -> None:
+        """What beat does when a task is due."""
+        url = self.environment["REPLICA_BROKER_URL"]
+        with Celery(broker=url).connection_for_write() as connection:
+            Celery(broker=url).send_task(name, queue="daily", connection=connection)
 
     # ------------------------------------------------------------ what is to be seen
 
