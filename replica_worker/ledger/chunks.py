@@ -27,6 +27,7 @@ from replica_worker.ledger.nulls import spell_nulls
 from replica_worker.ledger.source_uses import add_use
 from replica_worker.model.chunks import (
     OPEN_STATES,
+    TROUBLE_STATES,
     Action,
     ChunkId,
     ChunkState,
@@ -239,6 +240,21 @@ class Chunks:
         query = query.order_by(chunks.c.wave, chunks.c.day, chunks.c.table_name)
         with self._at_once.connect() as connection:
             return [chunk_row_of(row) for row in connection.execute(query)]
+
+    def tried_in_vain(self, run_id: str) -> list[tuple[ChunkId, int]]:
+        """Chunks that were to bring rows of the source and did not, with their last attempt."""
+        chunks = self._chunks
+        query = sa.select(chunks.c.table_name, chunks.c.day, chunks.c.attempt).where(
+            chunks.c.run_id == run_id,
+            chunks.c.state.in_([*TROUBLE_STATES, ChunkState.CANCELLED]),
+            chunks.c.attempt > 0,
+            self.asks_source(),
+        )
+        with self._at_once.connect() as connection:
+            return [
+                (ChunkId(run_id=run_id, table=row.table_name, day=row.day), row.attempt)
+                for row in connection.execute(query)
+            ]
 
     def has_open(self, run_id: str, *, actions: Sequence[Action]) -> bool:
         """Whether chunks of these actions are not finished yet."""

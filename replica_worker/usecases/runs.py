@@ -32,6 +32,7 @@ from replica_worker.usecases.collisions import repeat_collisions
 from replica_worker.usecases.deployment import Deployment
 from replica_worker.usecases.history_checks import add_history_checks, raise_watermarks
 from replica_worker.usecases.leases import LeaseKeeper
+from replica_worker.usecases.set_aside import set_aside_left
 from replica_worker.usecases.sizes import count_plan, group_plan
 from replica_worker.usecases.source_door import is_source_resting
 from replica_worker.usecases.work import work_on_chunk
@@ -181,6 +182,7 @@ def finalize_run(deployment: Deployment, run_id: str, *, worker: str) -> Run | N
         run = runs.find(run_id)
         add_history_checks(deployment, run)
         _check_fixes_of(deployment, run_id, worker)
+        set_aside_left(deployment, run_id)
         raise_watermarks(deployment, run)
         record_books(deployment, run)
         closed = runs.close(run_id, finalizer=finalizer)

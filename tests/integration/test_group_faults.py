@@ -9,6 +9,8 @@ from contextlib import contextmanager
 import pytest
 from support.databases import Site, connect
 from support.grouped import (
+    ALONE,
+    MANY,
     STAMPS,
     TIMES,
     backfill,
@@ -25,9 +27,9 @@ from support.specs import SALES, VERSIONED, spec_text
 from support.waiting import wait_until
 
 from replica_worker.checkpoints import Checkpoint, watch
-from replica_worker.model.chunks import ChunkId, ChunkState, HandOut
+from replica_worker.model.chunks import ChunkId, ChunkState, HandOut, RunStatus
 from replica_worker.usecases.group_work import work_on
-from replica_worker.usecases.runs import cancel_run, recover_chunks
+from replica_worker.usecases.runs import cancel_run, finalize_run, recover_chunks
 
 
 @pytest.fixture
@@ -186,6 +188,31 @@ def test_what_a_group_asked_of_the_source_is_counted_though_it_was_taken_apart(
         run_id,
     )
     assert use == (1, 6)
+
+
+@pytest.mark.parametrize("is_grouped", [True, False], ids=["group", "chunk"])
+@pytest.mark.parametrize("ends", ["cancelled", "failed"])
+def test_what_was_never_merged_is_not_in_force_when_its_run_is_closed(
+    replica: Replica, ends: str, is_grouped: bool
+) -> None:
+    run_id = begin(replica, "SALES", rules=MANY if is_grouped else ALONE)
+    given = next(one for one in hand_out(replica, run_id) if one.chunk.day == day_at(0))
+    with at(Checkpoint.STAGED, stop), pytest.raises(StoppedError):
+        work_on(replica.deployment, given, worker="w")
+    assert extracts_of(replica, run_id)
+    if ends == "failed":
+        replica.at_target(
+            "UPDATE dbo.etl_progress SET group_day = NULL, failures = 99 WHERE state = 'running'"
+        )
+    let_leases_run_out(replica)
+    sweep(replica, run_id)
+    cancel_run(replica.deployment, run_id)
+
+    closed = finalize_run(replica.deployment, run_id, worker="w")
+
+    assert closed
+    assert closed.status is RunStatus.CANCELLED
+    assert extracts_of(replica, run_id) == {}
 
 
 def test_extracts_of_a_group_are_as_old_as_what_was_read(replica: Replica) -> None:
