@@ -22,7 +22,7 @@ from replica_worker.ledger.chunk_rows import (
     claim_of,
 )
 from replica_worker.ledger.claiming import claim_where, read_claim, was_tried_alone
-from replica_worker.ledger.clock import utc_now
+from replica_worker.ledger.clock import one_instant, utc_now
 from replica_worker.ledger.nulls import spell_nulls
 from replica_worker.ledger.source_uses import add_use
 from replica_worker.model.chunks import (
@@ -196,12 +196,12 @@ class Chunks:
         expired = sa.and_(
             chunks.c.run_id == run_id,
             chunks.c.state == ChunkState.RUNNING,
-            chunks.c.lease_until < utc_now(),
+            chunks.c.lease_until < one_instant(),
         )
         lost = sa.and_(
             chunks.c.run_id == run_id,
             chunks.c.state == ChunkState.QUEUED,
-            chunks.c.queued_at < utc_now(-lost_after_seconds),
+            chunks.c.queued_at < one_instant(-lost_after_seconds),
         )
         with self._engine.begin() as connection:
             connection.execute(

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from replica_worker.ledger.chunk_rows import Claim
-from replica_worker.ledger.clock import Reading, utc_now
+from replica_worker.ledger.clock import Reading, one_instant, utc_now
 from replica_worker.ledger.handing_out import is_due
 from replica_worker.ledger.options import RunOptions
 from replica_worker.model.chunks import Action, ChunkId, ChunkState, RunStatus
@@ -39,7 +39,7 @@ def claim_where(
             which,
             sa.or_(
                 chunks.c.state.in_([ChunkState.PENDING, ChunkState.QUEUED]),
-                sa.and_(chunks.c.state == ChunkState.RUNNING, chunks.c.lease_until < utc_now()),
+                sa.and_(chunks.c.state == ChunkState.RUNNING, chunks.c.lease_until < one_instant()),
             ),
             is_due(chunks),
             run.c.run_id == chunks.c.run_id,
@@ -50,7 +50,7 @@ def claim_where(
             attempt=chunks.c.attempt + 1,
             # Taken over from a worker that died or stalled: that was a failure.
             failures=chunks.c.failures + sa.case((was_tried_alone(chunks), 1), else_=0),
-            lease_until=utc_now(lease_seconds),
+            lease_until=one_instant(lease_seconds),
             worker=worker,
             started_at=utc_now(),
             finished_at=sa.null(),

@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from replica_worker.ledger.clock import utc_now
+from replica_worker.ledger.clock import one_instant, utc_now
 from replica_worker.model.chunks import (
     OPEN_STATUSES,
     Action,
@@ -243,7 +243,7 @@ class HandingOut:
                     )
                 ),
             )
-            .values(state=ChunkState.QUEUED, queued_at=utc_now())
+            .values(state=ChunkState.QUEUED, queued_at=one_instant())
         )
 
 
@@ -265,4 +265,4 @@ def outlook_of(row: Any) -> Outlook | None:
 
 def is_due(chunks: sa.Table) -> sa.ColumnElement[bool]:
     """Not put off after an error."""
-    return sa.or_(chunks.c.not_before.is_(None), chunks.c.not_before <= utc_now())
+    return sa.or_(chunks.c.not_before.is_(None), chunks.c.not_before <= one_instant())

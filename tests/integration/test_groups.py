@@ -267,6 +267,22 @@ def test_leases_of_a_group_are_required_all_together(replica: Replica) -> None:
             ledger.groups.require_leases(connection, claims)
 
 
+def test_chunks_of_a_group_come_due_together(replica: Replica) -> None:
+    run_id = begin(replica, "SALES")
+    hand_out(replica, run_id)
+    groups, warehouse = replica.deployment.ledger.groups, replica.deployment.warehouse
+    first = ChunkId(run_id=run_id, table="SALES", day=DAY)
+    with warehouse.sql.connect() as connection:
+        claims = groups.claim(first, worker="w", lease_seconds=60, connection=connection)
+    leased = "SELECT DISTINCT queued_at, lease_until FROM dbo.etl_progress WHERE state = 'running'"
+    assert len(replica.at_target(leased)) == 1
+    groups.keep(claims, lease_seconds=90)
+    assert len(replica.at_target(leased)) == 1
+    groups.give_back(claims, after_seconds=90)
+    given_back = "SELECT DISTINCT not_before FROM dbo.etl_progress WHERE state = 'pending'"
+    assert len(replica.at_target(given_back)) == 1
+
+
 def test_members_whose_first_is_over_are_handed_out_alone(replica: Replica) -> None:
     run_id = begin(replica, "SALES")
     replica.at_target(
