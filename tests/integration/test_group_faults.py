@@ -30,6 +30,7 @@ from replica_worker.checkpoints import Checkpoint, watch
 from replica_worker.model.chunks import ChunkId, ChunkState, HandOut, RunStatus
 from replica_worker.usecases.group_work import work_on
 from replica_worker.usecases.runs import cancel_run, finalize_run, recover_chunks
+from replica_worker.usecases.source_door import source_slots
 
 
 @pytest.fixture
@@ -224,6 +225,38 @@ def test_extracts_of_a_group_are_as_old_as_what_was_read(replica: Replica) -> No
         for name, manifest in replica.deployment.archive.extracts("SALES", day)
     }
     assert len(starts) == 1
+
+
+def test_a_group_that_finds_no_slot_waits_and_stays_together(replica: Replica) -> None:
+    few = replica.with_policy(source_connections=1, slot_wait_seconds=0)
+    run_id = begin(few, "SALES")
+    warehouse = few.deployment.warehouse
+    with warehouse.sql.connect() as other, warehouse.lock_slot(other, source_slots(few.deployment)):
+        assert work_on_first_group(few, run_id) is ChunkState.PENDING
+    few.end_delays()
+    (again,) = hand_out(few, run_id)
+    assert (again.chunk.day, again.is_group) == (DAY, True)
+    assert work_on(few.deployment, again, worker="w").state is ChunkState.MERGED
+    assert set(counted(few, "TRUE")) == {(0, 0)}
+
+
+@pytest.mark.parametrize("is_unfit", [False, True], ids=["merged", "taken apart"])
+def test_a_run_that_is_cancelled_in_mid_group_is_closed(replica: Replica, is_unfit: bool) -> None:
+    run_id = begin(replica, "SALES")
+
+    def interrupt() -> None:
+        cancel_run(replica.deployment, run_id)
+        if is_unfit:
+            replica.at_target(f"INSERT INTO dbo.\"SALES\" VALUES (999, '{day_at(3)}', 0, 'new')")
+
+    with at(Checkpoint.STAGED, interrupt):
+        state = work_on_first_group(replica, run_id)
+    assert state is (ChunkState.PENDING if is_unfit else ChunkState.MERGED)
+    closed = finalize_run(replica.deployment, run_id, worker="w")
+    assert closed
+    done = 0 if is_unfit else 5
+    assert (closed.status, closed.chunks_done) == (RunStatus.CANCELLED, done)
+    assert len(extracts_of(replica, run_id)) == done
 
 
 def claim(replica: Replica, run_id: str) -> object:
