@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from replica_worker import __version__
 from replica_worker.archive.stores import Store, storage_errors
 from replica_worker.checkpoints import Checkpoint, passed
-from replica_worker.errors import ArchiveDamageError, ArchiveError
+from replica_worker.errors import ArchiveDamageError, ArchiveError, LeaseLostError
 from replica_worker.model.digests import Digest
 from replica_worker.model.manifest import (
     ExtractKind,
@@ -104,21 +104,35 @@ class Archive:
         """Stream the batches into a Parquet file and put its manifest beside it.
 
         An earlier attempt's manifest is removed first, set aside or not, so that none ever stands
-        beside a file it does not describe.
+        beside a file it does not describe. LeaseLostError if a later attempt's is there: a worker
+        that lost its chunk without a word must not put its own in that place.
         """
         started = time.monotonic()
         with storage_errors(f"write {order.name.parquet}"):
+            self._require_newest(order)
             self._store.remove(order.name.manifest)
             self._store.remove(order.name.unmerged)
             with self._store.create(order.name.parquet) as file:
                 sink = _HashingSink(file)
                 rows = _write_parquet(sink, order.spec.arrow_schema, batches)
+                self._require_newest(order)
             passed(Checkpoint.FILE_NAMED)
             seconds = time.monotonic() - started
             manifest = _describe(order, rows=rows, sink=sink, seconds=seconds)
+            self._require_newest(order)
             with self._store.create(order.name.manifest) as file:
                 file.write(manifest.model_dump_json(indent=1).encode())
         return manifest
+
+    def _require_newest(self, order: ExtractOrder) -> None:
+        """LeaseLostError if the manifest that is there is a later attempt's."""
+        found = self.find_manifest(order.name)
+        if found and found.attempt > order.attempt and found.started_at > order.started_at:
+            raise LeaseLostError(
+                operation=f"write {order.name.parquet}",
+                cause=f"attempt {found.attempt} has written it since attempt {order.attempt} began",
+                next_step="Nothing: that attempt has the chunk",
+            )
 
     def read(self, name: ExtractName, manifest: Manifest) -> Iterator[pa.RecordBatch]:
         """The file's rows, after its sha256 was compared with the manifest's."""
@@ -135,6 +149,15 @@ class Archive:
                 # Group by group: a batch that gathers rows of several would grow with their width.
                 for group in range(parquet.num_row_groups):
                     yield from parquet.iter_batches(batch_size=_READ_ROWS, row_groups=[group])
+
+    def find_manifest(self, name: ExtractName) -> Manifest | None:
+        """The manifest of an extract; None if there is none, or none that can be read."""
+        with storage_errors(f"read {name.manifest}"):
+            try:
+                with self._store.open(name.manifest) as file:
+                    return Manifest.model_validate_json(file.read())
+            except (FileNotFoundError, ValueError):
+                return None
 
     def read_manifest(self, name: ExtractName) -> Manifest:
         """The manifest of an extract."""

@@ -120,9 +120,9 @@ def load_group(deployment: Deployment, group: GroupWork) -> None:
         passed(Checkpoint.EXTRACTED)
         _merge_days(deployment, group, days, extract_seconds=time.monotonic() - started)
     except (MergeError, LeaseLostError):
-        # Told by the session that holds the chunks' locks: nothing was committed, and nobody else
-        # can have extracted them since. Of other errors neither is certain.
-        set_aside_unmerged(deployment, [day.replicated.name for day in days])
+        # Nothing was committed, which is not certain of other errors.
+        for loaded in days:
+            set_aside_unmerged(deployment, [loaded.replicated.name], loaded.work.claim)
         raise
 
 
@@ -170,7 +170,7 @@ def _write_day(
     )
     manifest = deployment.archive.write(order, rows)
     if manifest.rows != digest.rows:
-        set_aside_unmerged(deployment, [name])
+        set_aside_unmerged(deployment, [name], work.claim)
         raise MergeError(
             operation="extract the chunk",
             cause=f"{manifest.rows} rows arrived of the {digest.rows} that the source counted",

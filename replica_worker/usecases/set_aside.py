@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from replica_worker.archive.archive import ExtractName
 from replica_worker.errors import ArchiveError
+from replica_worker.ledger.chunk_rows import Claim
 from replica_worker.model.chunks import ChunkId
 from replica_worker.model.specs import Strategy, TableSpec
 from replica_worker.usecases.chunk_work import ChunkWork
@@ -16,11 +17,15 @@ _log = logging.getLogger(__name__)
 _OF_OTHERS = ("again", "from-")  # parts: a child's chunk brought them, or another day's
 
 
-def set_aside_unmerged(deployment: Deployment, extracts: Iterable[ExtractName]) -> None:
-    """Take what was surely not merged out of what a replay would merge."""
+def set_aside_unmerged(
+    deployment: Deployment, extracts: Iterable[ExtractName], claim: Claim
+) -> None:
+    """Take what this attempt has surely not merged out of what a replay would merge."""
     try:
         for name in extracts:
-            deployment.archive.set_aside(name)
+            found = deployment.archive.find_manifest(name)
+            if found and found.attempt == claim.attempt:
+                deployment.archive.set_aside(name)
     except ArchiveError as error:
         _log.warning("%s", error)
 

@@ -96,10 +96,17 @@ def test_extracts_stay_in_force_whatever_comes_after_the_commit(replica: Replica
     assert len(extracts_of(replica, run_id)) == 5
 
 
-def test_a_stalled_worker_leaves_alone_what_others_extracted_since(replica: Replica) -> None:
-    run_id = begin(replica, "SALES")
+@pytest.mark.parametrize("is_grouped", [True, False], ids=["group", "chunk"])
+@pytest.mark.parametrize("point", [Checkpoint.FILE_NAMED, Checkpoint.EXTRACTED])
+def test_a_stalled_worker_leaves_alone_what_others_extracted_since(
+    replica: Replica, point: Checkpoint, is_grouped: bool
+) -> None:
+    run_id = begin(replica, "SALES", rules=MANY if is_grouped else ALONE)
+    caught = DAY if is_grouped else day_at(3)
+    given = next(one for one in hand_out(replica, run_id) if one.chunk.day == caught)
 
     def others_do_it() -> None:
+        replica.at_source('UPDATE "COM_5013"."SALES" SET "NOTE" = \'late\'')
         replica.at_target(
             "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
         )
@@ -108,11 +115,16 @@ def test_a_stalled_worker_leaves_alone_what_others_extracted_since(replica: Repl
         replica.at_target("UPDATE dbo.etl_progress SET state = 'pending' WHERE state = 'queued'")
         finish(replica, run_id)
 
-    with at(Checkpoint.EXTRACTED, others_do_it):
-        work_on_first_group(replica, run_id)
+    with at(point, others_do_it):
+        work_on(replica.deployment, given, worker="w")
+
     expect_copy(replica, "SALES")
-    assert set(extracts_of(replica, run_id).values()) == {2}
-    assert len(extracts_of(replica, run_id)) == 5
+    archive = replica.deployment.archive
+    for row in replica.deployment.ledger.chunks.of_run(run_id):
+        ((name, manifest),) = archive.extracts("SALES", row.chunk.day) or [(None, None)]
+        assert row.chunk.is_strays or manifest.attempt == row.attempt
+        if name:
+            assert sum(batch.num_rows for batch in archive.read(name, manifest)) == manifest.rows
 
 
 def test_the_days_of_a_group_that_took_its_worker_down_used_up_no_try(replica: Replica) -> None:

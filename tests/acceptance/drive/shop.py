@@ -157,6 +157,11 @@ class Shop:
         self.source = connect(site.source_owner_url)
         self.target = connect(site.target_url)
 
+    @property
+    def exports(self) -> Path:
+        """Where its programs keep the archive."""
+        return Path(self.environment["REPLICA_EXPORTS"])
+
     def close(self) -> None:
         self.source.close()
         self.target.close()

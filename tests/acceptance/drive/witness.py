@@ -58,12 +58,12 @@ def expect_nothing_left(shop: Shop) -> None:
         return shop.target.execute(found).fetchone() is None
 
     wait_until(is_swept, "the sweep of staging tables")
-    assert list((shop.folder / "exports").rglob(".*.tmp")) == []
+    assert list(shop.exports.rglob(".*.tmp")) == []
 
 
 def expect_whole_files(shop: Shop) -> None:
     """Every manifest's sha256 is its file's."""
-    for path in (shop.folder / "exports").rglob("*.json"):
+    for path in shop.exports.rglob("*.json"):
         manifest = json.loads(path.read_text(encoding="utf-8"))
         content = path.with_name(manifest["file"]).read_bytes()
         assert hashlib.sha256(content).hexdigest() == manifest["sha256"], path
@@ -72,7 +72,7 @@ def expect_whole_files(shop: Shop) -> None:
 def expect_extracts_in_force(shop: Shop) -> None:
     """What was merged is what a replay would merge: the manifest of that very attempt is there."""
     for chunk in shop.chunks("sha256 IS NOT NULL"):
-        path = (shop.folder / "exports" / chunk["file"]).with_suffix(".json")
+        path = (shop.exports / chunk["file"]).with_suffix(".json")
         manifest = json.loads(path.read_text(encoding="utf-8"))
         found = (manifest["sha256"], manifest["attempt"], manifest["rows"])
         assert found == (chunk["sha256"], chunk["attempt"], chunk["rows_extracted"]), path
