@@ -74,6 +74,15 @@ class HandingOut:
                 self._mark_queued(connection, wave, picked)
         return picked
 
+    def count_queued(self, run_ids: Sequence[str]) -> int:
+        """How many messages the broker was given for these runs that nobody took up yet."""
+        chunks = self._chunks
+        query = sa.select(sa.func.count()).where(
+            chunks.c.run_id.in_(run_ids), chunks.c.state == ChunkState.QUEUED, _leads(chunks)
+        )
+        with self._at_once.connect() as connection:
+            return int(connection.scalar(query) or 0)
+
     def look_ahead(self, run_id: str) -> sa.Select[Any]:
         """What `outlook_of` reads; no row if there is no such run."""
         chunks, run = self._chunks, self._runs.alias("run")

@@ -9,7 +9,6 @@ import redis
 from kombu.exceptions import OperationalError
 
 from replica_worker.errors import BrokerError
-from replica_worker.model.chunks import ChunkState
 from replica_worker.settings import load_settings
 from replica_worker.tasks.app import BACKFILL_QUEUE, DAILY_QUEUE, app
 from replica_worker.usecases.deployment import Deployment
@@ -61,15 +60,12 @@ def count_processes(queue: str) -> int:
 def without_forgotten(deployment: Deployment) -> Deployment:
     """The deployment as a sweep should take it: impatient if the broker has lost messages.
 
-    Fewer messages than chunks that were handed out: some are gone, and nobody will claim their
-    chunks. Which ones cannot be told, so all that were handed out a moment ago or longer are
+    Fewer messages than were handed out and not taken up: some are gone, and nobody will claim
+    their chunks. Which ones cannot be told, so all that were handed out a moment ago or longer are
     handed out again. A message too many does no harm: a chunk is claimed once.
     """
     ledger = deployment.ledger
-    handed_out = sum(
-        ledger.chunks.count_states(run_id).get(ChunkState.QUEUED, 0)
-        for run_id in ledger.runs.open_ids()
-    )
+    handed_out = ledger.handing_out.count_queued(ledger.runs.open_ids())
     held = _count_messages() if handed_out else None
     if held is None or held >= handed_out:
         return deployment
