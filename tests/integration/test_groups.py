@@ -354,6 +354,20 @@ def test_leases_of_a_group_are_required_all_together(replica: Replica) -> None:
             ledger.groups.require_leases(connection, claims)
 
 
+def test_a_message_that_comes_again_takes_no_dead_group_over(replica: Replica) -> None:
+    run_id = begin(replica, "SALES")
+    (group,) = [one for one in hand_out(replica, run_id) if one.chunk.day == DAY]
+    replica.at_target(
+        "UPDATE dbo.etl_progress SET state = 'running', attempt = 1,"
+        " lease_until = now() AT TIME ZONE 'UTC' - interval '1 hour' WHERE group_day = %s",
+        DAY,
+    )
+    assert work_on(replica.deployment, group, worker="w").state is None
+    replica.at_target("UPDATE dbo.etl_progress SET state = 'pending' WHERE state = 'queued'")
+    finish(replica, run_id)
+    expect_copy(replica, "SALES")
+
+
 def test_members_whose_first_is_over_are_handed_out_alone(replica: Replica) -> None:
     run_id = begin(replica, "SALES")
     replica.at_target(
