@@ -1,8 +1,8 @@
 """Loaded into a worker by `--include fatal`: kills its child, once at each point that is named.
 
-`FATAL_POINTS` names checkpoints and "before ack", with commas between; in the folder
-`FATAL_MARKS` a file tells of each that it was done. It lives with the tests: the product has no
-switch that ends it.
+`FATAL_POINTS` names checkpoints and "before ack", with commas between, `FATAL_TASK` the task that
+dies at them; in the folder `FATAL_MARKS` a file tells of each that it was done. It lives with the
+tests: the product has no switch that ends it.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ import os
 import signal
 from pathlib import Path
 
+from celery import current_task
 from celery.signals import task_postrun
 
 from replica_worker.checkpoints import Checkpoint, watch
 
 _POINTS = os.environ["FATAL_POINTS"].split(",")
 _MARKS = Path(os.environ["FATAL_MARKS"])
+_TASK = os.environ.get("FATAL_TASK", "replica.replicate_chunk")
 
 
 def die_once(point: str) -> None:
@@ -30,12 +32,13 @@ def die_once(point: str) -> None:
 
 
 def at_checkpoint(point: Checkpoint) -> None:
-    die_once(point.value)
+    if current_task and current_task.name == _TASK:
+        die_once(point.value)
 
 
 @task_postrun.connect
 def at_end(task: object, **_: object) -> None:
-    if getattr(task, "name", "") == "replica.replicate_chunk":
+    if getattr(task, "name", "") == _TASK:
         die_once("before ack")
 
 
