@@ -30,6 +30,7 @@ from replica_worker.usecases.chunk_work import lock_name
 from replica_worker.usecases.deployment import Deployment
 from replica_worker.usecases.group_load import GroupWork, load_group
 from replica_worker.usecases.leases import LeaseKeeper
+from replica_worker.usecases.merge import repeat_collisions
 from replica_worker.usecases.work import (
     BUSY_DELAY_SECONDS,
     Worked,
@@ -63,9 +64,7 @@ def _claim_and_work(
     deployment: Deployment, first: ChunkId, connection: sa.Connection, worker: str
 ) -> Worked:
     policy, ledger = deployment.policy, deployment.ledger
-    claims = ledger.groups.claim(
-        first, worker=worker, lease_seconds=policy.lease_seconds, connection=connection
-    )
+    claims = _claim(deployment, first, connection, worker)
     if not claims:
         return Worked(state=None)
     passed(Checkpoint.CLAIMED)
@@ -94,6 +93,27 @@ def _claim_and_work(
         _take_blow(deployment, claims, classify_error(deployment, error))
         return Worked(state=ChunkState.PENDING)
     return Worked(state=ChunkState.MERGED, outlook=outlook)
+
+
+def _claim(
+    deployment: Deployment, first: ChunkId, connection: sa.Connection, worker: str
+) -> list[Claim]:
+    """Claim the group; where the sweep is at the same rows, one of both may have to repeat."""
+    for attempt in repeat_collisions():
+        with attempt:
+            try:
+                claims = deployment.ledger.groups.claim(
+                    first,
+                    worker=worker,
+                    lease_seconds=deployment.policy.lease_seconds,
+                    connection=connection,
+                )
+            except sa.exc.SQLAlchemyError as error:
+                connection.rollback()
+                raise deployment.target.translate_error(
+                    error, operation="claim the group of chunks"
+                ) from None
+    return claims
 
 
 def _require_neighbours(claims: Sequence[Claim]) -> None:

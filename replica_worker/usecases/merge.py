@@ -174,18 +174,23 @@ def in_one_transaction(
 
     Deadlocks and lock time-outs hit the transaction, not the extract: it alone is repeated.
     """
-    for attempt in Retrying(
-        retry=retry_if_exception(_is_collision),
-        stop=stop_after_attempt(_MERGE_TRIES),
-        wait=wait_random_exponential(multiplier=0.1, max=5),
-        before_sleep=_log_collision,
-        reraise=True,
-    ):
+    for attempt in repeat_collisions():
         with attempt, deployment.warehouse.transaction(connection):
             done = merge()
             passed(Checkpoint.MERGING)
     passed(Checkpoint.MERGED)
     return done
+
+
+def repeat_collisions() -> Retrying:
+    """Attempts at a transaction that a deadlock or a lock time-out may end."""
+    return Retrying(
+        retry=retry_if_exception(_is_collision),
+        stop=stop_after_attempt(_MERGE_TRIES),
+        wait=wait_random_exponential(multiplier=0.1, max=5),
+        before_sleep=_log_collision,
+        reraise=True,
+    )
 
 
 def _prove(deployment: Deployment, work: ChunkWork, source: Digest | None) -> None:
