@@ -20,7 +20,6 @@ DAY = FIRST_DAY + timedelta(days=1)
 _WIDE_COLUMNS = 184
 _LEDGERS = (1_000, 10_000, 100_000)
 _LINK_WORKERS = (1, 4, 16)
-_MANY = 2_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +41,7 @@ def main() -> None:
     with open_site(sales, wide) as site:
         for turn in range(wanted.repeat):
             site.empty_targets()
-            for case in _cases(sales, wanted.peers):
+            for case in _cases(sales, wanted):
                 if wanted.only and wanted.only not in case.name:
                     continue
                 case.prepare(site)
@@ -59,6 +58,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=2_000_000)
     parser.add_argument("--days", type=int, default=30)
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--empty-chunks", type=int, default=20_000, help="of one run")
     parser.add_argument("--only", help="measure only what has this in its name")
     parser.add_argument("--peers", help="Python of the environment that holds the other tools")
     parser.add_argument(
@@ -67,7 +67,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _cases(sales: Table, peers: str | None) -> list[Case]:
+def _cases(sales: Table, wanted: argparse.Namespace) -> list[Case]:
     """In an order in which each finds in the targets what it expects."""
     first, last = str(FIRST_DAY), str(sales.last_day)
     every_day = ["backfill", "--start", first, "--end", last, "--table", "SALES"]
@@ -76,7 +76,7 @@ def _cases(sales: Table, peers: str | None) -> list[Case]:
     cases = [
         Case(name="backfill, 2 workers", command=_module("benchmarks.workers", *every_day),
              prepare=empty),
-        *_peer_cases(peers, "sling_full", "dlt_merge"),
+        *_peer_cases(wanted.peers, "sling_full", "dlt_merge"),
         Case(name="backfill, 1 process", command=_replica(*every_day, "--inline"), prepare=empty),
         Case(name="day again, unchanged", command=_replica(*one_day)),
         Case(
@@ -88,7 +88,7 @@ def _cases(sales: Table, peers: str | None) -> list[Case]:
             command=_replica("run", "--date", last, "--table", "SALES", "--inline"),
             prepare=lambda site: site.delete_day(last),
         ),
-        *_peer_cases(peers, "sling_day", "pandas_append", "connectorx_parquet"),
+        *_peer_cases(wanted.peers, "sling_day", "pandas_append", "connectorx_parquet"),
         Case(name="extract, all days", command=_step("extract", "SALES", sales.days)),
     ]  # fmt: skip
     steps = ("copy_binary", "extract", "parquet_write", "insert_select", "load_new", "load",
@@ -98,14 +98,14 @@ def _cases(sales: Table, peers: str | None) -> list[Case]:
     cases += [Case(name=step, command=_step(step, "SALES", min(5, sales.days))) for step in chunks]
     for step in ("extract", "load_new"):
         cases.append(Case(name=f"wide {step}", command=_step(step, "WIDE_SALES", 1)))
-    return [*cases, *_control_cases()]
+    return [*cases, *_control_cases(wanted.empty_chunks)]
 
 
-def _control_cases() -> list[Case]:
+def _control_cases(empty_chunks: int) -> list[Case]:
     """What a chunk costs besides its rows."""
     sizes = [(f"ledger of {number:,} chunks", "ledger", number) for number in _LEDGERS]
     links = [(f"latency, {number} workers", "link", number) for number in _LINK_WORKERS]
-    cases = [*sizes, *links, ("many empty chunks, 2 workers", "many", _MANY)]
+    cases = [*sizes, *links, (f"{empty_chunks:,} empty chunks, 2 workers", "many", empty_chunks)]
     return [
         Case(name=name, command=_module("benchmarks.control", what, str(number)))
         for name, what, number in cases

@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 _LOOK_SECONDS = 0.05
@@ -24,12 +24,14 @@ class Cost:
     seconds: float  # of the whole command, or of the part that it timed itself
     peak_mb: float  # resident memory of the command and all its children together
     said: str  # what it wrote to stdout
+    more: Mapping[str, float] = field(default_factory=dict)  # what else it measured itself
 
 
 def run_watched(command: Sequence[str], environment: Mapping[str, str]) -> Cost:
     """Run to the end; RuntimeError with the command's last words if it fails.
 
-    A command whose last line is JSON with a member `seconds` has timed itself.
+    A command whose last line is JSON with a member `seconds` has timed itself; the line's other
+    members are figures by their names.
     """
     started = time.monotonic()
     child = subprocess.Popen(
@@ -52,15 +54,16 @@ def run_watched(command: Sequence[str], environment: Mapping[str, str]) -> Cost:
     seconds = time.monotonic() - started
     if child.returncode != 0:
         raise RuntimeError(f"{command[0]} … {command[-1]} failed: {said[-1500:]}")
-    own = _own_seconds(said)
-    return Cost(seconds=own or seconds, peak_mb=peak[0] * _PAGE / _MEGABYTE, said=said)
+    more = _own_figures(said)
+    own = more.pop("seconds", seconds)
+    return Cost(seconds=own, peak_mb=peak[0] * _PAGE / _MEGABYTE, said=said, more=more)
 
 
-def _own_seconds(said: str) -> float | None:
+def _own_figures(said: str) -> dict[str, float]:
     lines = said.strip().splitlines()
     if not lines or not lines[-1].startswith('{"seconds"'):
-        return None
-    return float(json.loads(lines[-1])["seconds"])
+        return {}
+    return {name: float(figure) for name, figure in json.loads(lines[-1]).items()}
 
 
 def _watch(pid: int, peak: list[int], done: threading.Event) -> None:
