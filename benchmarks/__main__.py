@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.report import Figures, write_report
 from benchmarks.site import Site, open_site
-from benchmarks.table import FIRST_DAY, Table
+from benchmarks.table import FIRST_DAY, SMALL, SMALL_FIRST_DAY, Table
 from benchmarks.watch import Cost, run_watched
 
 ROOT = Path(__file__).parent.parent
@@ -20,6 +20,8 @@ DAY = FIRST_DAY + timedelta(days=1)
 _WIDE_COLUMNS = 184
 _LEDGERS = (1_000, 10_000, 100_000)
 _LINK_WORKERS = (1, 4, 16)
+_SMALL_WORKERS = (1, 4)
+_SMALL_ROWS = 300  # of a day
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +39,14 @@ def main() -> None:
     sales = Table(name="SALES", rows=wanted.rows, days=wanted.days)
     wide_rows = max(1, sales.rows_per_day * 25 // _WIDE_COLUMNS)
     wide = Table(name="WIDE_SALES", rows=wide_rows * 2, days=2, columns=_WIDE_COLUMNS)
+    small = Table(
+        name=SMALL,
+        rows=_SMALL_ROWS * wanted.small_days,
+        days=wanted.small_days,
+        first_day=SMALL_FIRST_DAY,
+    )
     costs: dict[str, list[Cost]] = defaultdict(list)
-    with open_site(sales, wide) as site:
+    with open_site(sales, wide, small) as site:
         for turn in range(wanted.repeat):
             site.empty_targets()
             for case in _cases(sales, wanted):
@@ -59,6 +67,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--days", type=int, default=30)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--empty-chunks", type=int, default=20_000, help="of one run")
+    parser.add_argument("--small-days", type=int, default=400, help="over a slow link")
     parser.add_argument("--only", help="measure only what has this in its name")
     parser.add_argument("--peers", help="Python of the environment that holds the other tools")
     parser.add_argument(
@@ -98,7 +107,7 @@ def _cases(sales: Table, wanted: argparse.Namespace) -> list[Case]:
     cases += [Case(name=step, command=_step(step, "SALES", min(5, sales.days))) for step in chunks]
     for step in ("extract", "load_new"):
         cases.append(Case(name=f"wide {step}", command=_step(step, "WIDE_SALES", 1)))
-    return [*cases, *_control_cases(wanted.empty_chunks)]
+    return [*cases, *_control_cases(wanted.empty_chunks), *_small_cases(wanted.small_days)]
 
 
 def _control_cases(empty_chunks: int) -> list[Case]:
@@ -109,6 +118,18 @@ def _control_cases(empty_chunks: int) -> list[Case]:
     return [
         Case(name=name, command=_module("benchmarks.control", what, str(number)))
         for name, what, number in cases
+    ]
+
+
+def _small_cases(days: int) -> list[Case]:
+    """Days of a few rows each, far away."""
+    return [
+        Case(
+            name=f"small days over a slow link, {workers} workers",
+            command=_module("benchmarks.control", "small", str(workers), str(days)),
+            prepare=lambda site: site.empty_target(SMALL),
+        )
+        for workers in _SMALL_WORKERS
     ]
 
 

@@ -1,11 +1,12 @@
 """What a chunk costs besides its rows: in a large ledger, over a slow link, in many workers.
 
-`python -m benchmarks.control NAME NUMBER`; the last line of the output is `{"seconds": …}`, with
+`python -m benchmarks.control NAME NUMBER…`; the last line of the output is `{"seconds": …}`, with
 other figures by their names.
 
-ledger N   median of claim to done of an empty chunk, its run's feeding included, of N chunks
-link N     seconds per chunk of N worker processes, both databases behind a link of 50 ms
-many N     seconds of a backfill of N days without rows by two workers, planning included
+ledger N    median of claim to done of an empty chunk, its run's feeding included, of N chunks
+link N      seconds per chunk of N worker processes, both databases behind a link of 50 ms
+small N D   the same of D days of a few rows, which the run has counted; and round trips per chunk
+many N      seconds of a backfill of N days without rows by two workers, planning included
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from benchmarks.table import FIRST_DAY
+from benchmarks.table import FIRST_DAY, SMALL, SMALL_FIRST_DAY
 from benchmarks.workers import running_worker
 from replica_worker.model.chunks import Action, ChunkId, Plan, PlannedChunk, RunKind
 from replica_worker.model.days import DayRange
@@ -29,6 +32,9 @@ from replica_worker.usecases.deployment import Deployment
 from replica_worker.usecases.runs import begin_run, feed_run, plan_run
 from replica_worker.usecases.work import work_and_look_ahead
 from replica_worker.wiring import connect_deployment
+
+if TYPE_CHECKING:
+    from support.proxy import Proxy
 
 _FIRST_EMPTY = date(1970, 1, 2)
 _MEASURED = 200
@@ -67,13 +73,27 @@ def ledger(number: int) -> Figures:
 def link(workers: int) -> Figures:
     """Let so many processes load days without rows over a slow link."""
     deployment = connect_deployment(load_settings())
-    with _far_databases() as environment, running_worker(workers, environment):
-        for round_of in range(2):  # in the first the processes connect
-            first = _FIRST_EMPTY + timedelta(days=round_of * 1000)
-            days = [first + timedelta(days=at) for at in range(workers * _CHUNKS_PER_WORKER)]
-            run_id = _begin(deployment, [(_TABLE, day) for day in days])
-            took = _time_run(deployment, run_id, len(days))
-    return {"seconds": took / len(days)}
+    with _far_databases() as far, running_worker(workers, far.environment):
+        _time_empty_chunks(deployment, workers, _TABLE, _FIRST_EMPTY)  # the processes connect
+        first = _FIRST_EMPTY + timedelta(days=1000)
+        return {"seconds": _time_empty_chunks(deployment, workers, _TABLE, first)}
+
+
+def small(workers: int, number: int) -> Figures:
+    """Let so many processes load so many small days over a slow link, as a backfill plans them."""
+    deployment = connect_deployment(load_settings())
+    days = DayRange(first=SMALL_FIRST_DAY, end=SMALL_FIRST_DAY + timedelta(days=number))
+    with _far_databases() as far, running_worker(workers, far.environment):
+        _time_empty_chunks(deployment, workers, SMALL, _FIRST_EMPTY)  # the processes connect
+        run_id, chunks = _begin_counted(deployment, SMALL, days)
+        at_source, at_warehouse = far.source.round_trips, far.warehouse.round_trips
+        took = _time_run(deployment, run_id, chunks)
+        return {
+            "seconds": took / chunks,
+            "round trips to the source per chunk": (far.source.round_trips - at_source) / chunks,
+            "round trips to the warehouse per chunk": (far.warehouse.round_trips - at_warehouse)
+            / chunks,
+        }
 
 
 def many(number: int) -> Figures:
@@ -102,7 +122,8 @@ class _Kept:
 
 
 def _begin(deployment: Deployment, chunks: Sequence[tuple[str, date]]) -> str:
-    """Begin a run whose chunks are not counted, so that each is worked on alone."""
+    """Begin a run of which each chunk is worked on alone."""
+    # They are not counted, on purpose: no chunk is known to be small, to go with its neighbours.
     days = [day for _, day in chunks]
     plan = Plan(
         kind=RunKind.BACKFILL,
@@ -124,6 +145,13 @@ def _begin_counted(deployment: Deployment, table: str, days: DayRange) -> tuple[
     return begin_run(deployment, plan, asked_by="benchmark") or "", len(plan.chunks)
 
 
+def _time_empty_chunks(deployment: Deployment, workers: int, table: str, first: date) -> float:
+    """Seconds per chunk of a few for each worker, each worked on alone."""
+    days = [first + timedelta(days=at) for at in range(workers * _CHUNKS_PER_WORKER)]
+    run_id = _begin(deployment, [(table, day) for day in days])
+    return _time_run(deployment, run_id, len(days)) / len(days)
+
+
 def _time_run(deployment: Deployment, run_id: str, chunks: int) -> float:
     """Seconds from handing out the first chunk to the end of the run."""
     from replica_worker.tasks.dispatch import dispatch_run
@@ -139,22 +167,35 @@ def _time_run(deployment: Deployment, run_id: str, chunks: int) -> float:
     return time.perf_counter() - started
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Far:
+    """The environment of a worker that is far from both databases, and what lies between."""
+
+    environment: dict[str, str]
+    source: Proxy
+    warehouse: Proxy
+
+
 @contextmanager
-def _far_databases() -> Iterator[dict[str, str]]:
-    """The environment of a worker that is far from both databases."""
+def _far_databases() -> Iterator[_Far]:
+    """Both databases behind a slow link."""
     sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
     from support.proxy import open_proxy_of
 
     source, target = os.environ["REPLICA_SOURCE_URL"], os.environ["REPLICA_TARGET_URL"]
     with open_proxy_of(source) as to_source, open_proxy_of(target) as to_target:
         to_source.latency = to_target.latency = _LINK_SECONDS
-        yield {
+        environment = {
             **os.environ,
             "REPLICA_SOURCE_URL": to_source.in_front_of(source),
             "REPLICA_TARGET_URL": to_target.in_front_of(target),
         }
+        yield _Far(environment=environment, source=to_source, warehouse=to_target)
 
 
 if __name__ == "__main__":
-    _, name, number = sys.argv
-    print(json.dumps({"ledger": ledger, "link": link, "many": many}[name](int(number))))
+    _, name, *numbers = sys.argv
+    cases: dict[str, Callable[..., Figures]] = {
+        "ledger": ledger, "link": link, "small": small, "many": many
+    }  # fmt: skip
+    print(json.dumps(cases[name](*map(int, numbers))))
