@@ -45,20 +45,30 @@ def main() -> None:
         days=wanted.small_days,
         first_day=SMALL_FIRST_DAY,
     )
+    costs = _measure([sales, wide, small], _cases(sales, wanted), wanted)
+    if wanted.huge:  # on servers of its own, so that no other case has such a table beside it
+        costs |= _measure([_huge_table(wanted.huge)], [_huge_case(wanted.huge)], wanted)
+    figures = Figures(rows=wanted.rows, days=wanted.days, repeat=wanted.repeat, costs=costs)
+    write_report(figures, ROOT / "docs", publish=wanted.publish)
+
+
+def _measure(
+    tables: list[Table], cases: list[Case], wanted: argparse.Namespace
+) -> dict[str, list[Cost]]:
     costs: dict[str, list[Cost]] = defaultdict(list)
-    with open_site(sales, wide, small) as site:
+    cases = [case for case in cases if not wanted.only or wanted.only in case.name]
+    if not cases:
+        return costs
+    with open_site(*tables) as site:
         for turn in range(wanted.repeat):
             site.empty_targets()
-            for case in _cases(sales, wanted):
-                if wanted.only and wanted.only not in case.name:
-                    continue
+            for case in cases:
                 case.prepare(site)
                 cost = run_watched(case.command, site.environment)
                 costs[case.name].append(cost)
                 print(f"{turn + 1}/{wanted.repeat} {case.name:28} {cost.seconds:9.3f} s"
                       f" {cost.peak_mb:7.0f} MB", flush=True)  # fmt: skip
-    figures = Figures(rows=wanted.rows, days=wanted.days, repeat=wanted.repeat, costs=costs)
-    write_report(figures, ROOT / "docs", publish=wanted.publish)
+    return costs
 
 
 def _arguments() -> argparse.Namespace:
@@ -68,6 +78,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--empty-chunks", type=int, default=20_000, help="of one run")
     parser.add_argument("--small-days", type=int, default=400, help="over a slow link")
+    parser.add_argument(
+        "--huge",
+        type=int,
+        nargs="?",
+        const=5_000_000,
+        metavar="ROWS",
+        help="measure a day of 5 million rows, too; takes minutes",
+    )
     parser.add_argument("--only", help="measure only what has this in its name")
     parser.add_argument("--peers", help="Python of the environment that holds the other tools")
     parser.add_argument(
@@ -131,6 +149,16 @@ def _small_cases(days: int) -> list[Case]:
         )
         for workers in _SMALL_WORKERS
     ]
+
+
+def _huge_table(rows: int) -> Table:
+    return Table(name="SALES", rows=rows, days=1)
+
+
+def _huge_case(rows: int) -> Case:
+    return Case(
+        name=f"a day of {rows:,} rows, 1 worker", command=_module("benchmarks.control", "huge")
+    )
 
 
 def _peer_cases(python: str | None, *names: str) -> list[Case]:

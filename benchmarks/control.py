@@ -7,6 +7,7 @@ ledger N    median of claim to done of an empty chunk, its run's feeding include
 link N      seconds per chunk of N worker processes, both databases behind a link of 50 ms
 small N D   the same of D days of a few rows, which the run has counted; and round trips per chunk
 many N      seconds of a backfill of N days without rows by two workers, planning included
+huge        seconds of the first day, which one worker process loads; and its memory
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.table import FIRST_DAY, SMALL, SMALL_FIRST_DAY
+from benchmarks.watch import watch_memory
 from benchmarks.workers import running_worker
 from replica_worker.model.chunks import Action, ChunkId, Plan, PlannedChunk, RunKind
 from replica_worker.model.days import DayRange
 from replica_worker.settings import load_settings
 from replica_worker.usecases.deployment import Deployment
 from replica_worker.usecases.runs import begin_run, feed_run, plan_run
+from replica_worker.usecases.sizes import count_plan
 from replica_worker.usecases.work import work_and_look_ahead
 from replica_worker.wiring import connect_deployment
 
@@ -110,6 +113,22 @@ def many(number: int) -> Figures:
     return {"seconds": took, "seconds per chunk": took / chunks}
 
 
+def huge() -> Figures:
+    """Let one worker process load the table's first day."""
+    deployment = connect_deployment(load_settings())
+    with running_worker(1, os.environ) as worker, watch_memory(worker) as peaks:
+        plan = count_plan(
+            deployment, _plan([(_TABLE, FIRST_DAY)])
+        )  # a large chunk is read in parts
+        run_id = begin_run(deployment, plan, asked_by="benchmark") or ""
+        took = _time_run(deployment, run_id, len(plan.chunks))
+    return {
+        "seconds": took,
+        "peak RSS MB of the worker's child": peaks.child_mb,
+        "peak RSS MB of the worker's parent and child": peaks.together_mb,
+    }
+
+
 class _Kept:
     """Keeps what it is to hand out."""
 
@@ -124,8 +143,12 @@ class _Kept:
 def _begin(deployment: Deployment, chunks: Sequence[tuple[str, date]]) -> str:
     """Begin a run of which each chunk is worked on alone."""
     # They are not counted, on purpose: no chunk is known to be small, to go with its neighbours.
+    return begin_run(deployment, _plan(chunks), asked_by="benchmark") or ""
+
+
+def _plan(chunks: Sequence[tuple[str, date]]) -> Plan:
     days = [day for _, day in chunks]
-    plan = Plan(
+    return Plan(
         kind=RunKind.BACKFILL,
         first_day=min(days),
         last_day=max(days),
@@ -134,7 +157,6 @@ def _begin(deployment: Deployment, chunks: Sequence[tuple[str, date]]) -> str:
         ),
         tables=(_TABLE,),
     )
-    return begin_run(deployment, plan, asked_by="benchmark") or ""
 
 
 def _begin_counted(deployment: Deployment, table: str, days: DayRange) -> tuple[str, int]:
@@ -196,6 +218,6 @@ def _far_databases() -> Iterator[_Far]:
 if __name__ == "__main__":
     _, name, *numbers = sys.argv
     cases: dict[str, Callable[..., Figures]] = {
-        "ledger": ledger, "link": link, "small": small, "many": many
+        "ledger": ledger, "link": link, "small": small, "many": many, "huge": huge
     }  # fmt: skip
     print(json.dumps(cases[name](*map(int, numbers))))
