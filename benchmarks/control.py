@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 from benchmarks.table import FIRST_DAY, SMALL, SMALL_FIRST_DAY
 from benchmarks.watch import watch_memory
 from benchmarks.workers import running_worker
-from replica_worker.model.chunks import Action, ChunkId, Plan, PlannedChunk, RunKind
+from replica_worker.model.chunks import Action, ChunkId, HandOut, Plan, PlannedChunk, RunKind
 from replica_worker.model.days import DayRange
 from replica_worker.settings import load_settings
 from replica_worker.usecases.deployment import Deployment
@@ -117,9 +117,8 @@ def huge() -> Figures:
     """Let one worker process load the table's first day."""
     deployment = connect_deployment(load_settings())
     with running_worker(1, os.environ) as worker, watch_memory(worker) as peaks:
-        plan = count_plan(
-            deployment, _plan([(_TABLE, FIRST_DAY)])
-        )  # a large chunk is read in parts
+        # Counted, since a large chunk is read in parts.
+        plan = count_plan(deployment, _plan([(_TABLE, FIRST_DAY)]))
         run_id = begin_run(deployment, plan, asked_by="benchmark") or ""
         took = _time_run(deployment, run_id, len(plan.chunks))
     return {
@@ -135,9 +134,9 @@ class _Kept:
     def __init__(self) -> None:
         self.chunks: list[ChunkId] = []
 
-    def send(self, kind: RunKind, chunks: Sequence[ChunkId]) -> None:
+    def send(self, kind: RunKind, given: Sequence[HandOut]) -> None:
         del kind
-        self.chunks += chunks
+        self.chunks += [one.chunk for one in given]
 
 
 def _begin(deployment: Deployment, chunks: Sequence[tuple[str, date]]) -> str:
