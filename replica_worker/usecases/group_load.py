@@ -119,7 +119,8 @@ def load_group(deployment: Deployment, group: GroupWork) -> None:
         passed(Checkpoint.EXTRACTED)
         _merge_days(deployment, group, days, extract_seconds=time.monotonic() - started)
     except BaseException:
-        set_aside_unmerged(deployment, [day.replicated.name for day in days])
+        for loaded in days:
+            _set_aside(deployment, loaded.work, loaded.replicated.name)
         raise
 
 
@@ -163,7 +164,7 @@ def _write_day(
     )
     manifest = deployment.archive.write(order, rows)
     if manifest.rows != digest.rows:
-        set_aside_unmerged(deployment, [name])
+        _set_aside(deployment, work, name)
         raise MergeError(
             operation="extract the chunk",
             cause=f"{manifest.rows} rows arrived of the {digest.rows} that the source counted",
@@ -326,6 +327,10 @@ def _count_unparsable_dates(
     if count(group.connection, group.source_rows.on(Side.WAREHOUSE)) == 0:
         return [0] * len(days)
     return [count(group.connection, day.work.source_rows.on(Side.WAREHOUSE)) for day in days]
+
+
+def _set_aside(deployment: Deployment, work: ChunkWork, name: ExtractName) -> None:
+    set_aside_unmerged(deployment, [name], attempt=work.claim.attempt)
 
 
 def _unfit(cause: str) -> GroupError:

@@ -15,13 +15,19 @@ _log = logging.getLogger(__name__)
 _OF_OTHERS = ("again", "from-")  # parts: a child's chunk brought them, or another day's
 
 
-def set_aside_unmerged(deployment: Deployment, extracts: Iterable[ExtractName]) -> None:
-    """Take what was surely not merged out of what a replay would merge."""
-    try:
-        for name in extracts:
-            deployment.archive.set_aside(name)
-    except ArchiveError as error:
-        _log.warning("%s", error)
+def set_aside_unmerged(
+    deployment: Deployment, extracts: Iterable[ExtractName], *, attempt: int
+) -> None:
+    """Take what this attempt surely did not merge out of what a replay would merge.
+
+    Whoever lost the chunk in the meantime leaves the newer attempt's extracts alone.
+    """
+    for name in extracts:
+        try:
+            if deployment.archive.read_manifest(name).attempt == attempt:
+                deployment.archive.set_aside(name)
+        except ArchiveError as error:
+            _log.warning("%s", error)
 
 
 def set_aside_earlier(deployment: Deployment, work: ChunkWork) -> None:

@@ -359,6 +359,30 @@ def test_a_group_that_lost_one_lease_commits_nothing(replica: Replica) -> None:
     ], "what was still its own is given back"
 
 
+def test_a_group_sets_aside_its_own_extracts_and_no_newer_attempt_s(replica: Replica) -> None:
+    run_id = begin(replica, "SALES")
+
+    def be_overtaken(reached: Checkpoint) -> None:
+        if reached is Checkpoint.EXTRACTED:
+            (path,) = replica.exports.glob(f"SALES/{day_at(2)}/*.json")
+            path.write_text(path.read_text().replace('"attempt": 1', '"attempt": 2'))
+            replica.at_target(
+                "UPDATE dbo.etl_progress SET attempt = attempt + 1 WHERE day = %s", day_at(2)
+            )
+
+    watch(be_overtaken)
+    try:
+        assert work_on_first_group(replica, run_id) is None
+    finally:
+        watch(None)
+    left = [
+        day
+        for day in DayRange(first=DAY, end=day_at(5))
+        if replica.deployment.archive.extracts("SALES", day)
+    ]
+    assert left == [day_at(2)]
+
+
 def test_leases_of_a_group_are_required_all_together(replica: Replica) -> None:
     run_id = begin(replica, "SALES")
     hand_out(replica, run_id)
