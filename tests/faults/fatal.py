@@ -11,13 +11,13 @@ import os
 import signal
 from pathlib import Path
 
-from celery import current_task
-from celery.signals import task_postrun
+from celery.signals import task_postrun, task_prerun
 
 from replica_worker.checkpoints import Checkpoint, watch
 
 _POINTS = os.environ["FATAL_POINTS"].split(",")
 _MARKS = Path(os.environ["FATAL_MARKS"])
+under_way: list[str] = []  # the name of the child's task
 _TASK = os.environ.get("FATAL_TASK", "replica.replicate_chunk")
 
 
@@ -32,8 +32,13 @@ def die_once(point: str) -> None:
 
 
 def at_checkpoint(point: Checkpoint) -> None:
-    if current_task and current_task.name == _TASK:
+    if under_way == [_TASK]:  # whatever thread of it passes here
         die_once(point.value)
+
+
+@task_prerun.connect
+def at_begin(task: object, **_: object) -> None:
+    under_way[:] = [getattr(task, "name", "")]
 
 
 @task_postrun.connect

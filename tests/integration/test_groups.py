@@ -366,21 +366,39 @@ def test_a_group_sets_aside_its_own_extracts_and_no_newer_attempt_s(replica: Rep
         if reached is Checkpoint.EXTRACTED:
             (path,) = replica.exports.glob(f"SALES/{day_at(2)}/*.json")
             path.write_text(path.read_text().replace('"attempt": 1', '"attempt": 2'))
-            replica.at_target(
-                "UPDATE dbo.etl_progress SET attempt = attempt + 1 WHERE day = %s", day_at(2)
-            )
+            replica.at_target(f"{INSERT} VALUES (31, '{day_at(-30)}', 0, 'a key of its own')")
 
     watch(be_overtaken)
     try:
-        assert work_on_first_group(replica, run_id) is None
+        assert work_on_first_group(replica, run_id) is ChunkState.PENDING
     finally:
         watch(None)
-    left = [
-        day
-        for day in DayRange(first=DAY, end=day_at(5))
-        if replica.deployment.archive.extracts("SALES", day)
-    ]
-    assert left == [day_at(2)]
+    assert extracted_days(replica) == [day_at(2)]
+
+
+def test_a_commit_whose_answer_is_lost_sets_nothing_aside(replica: Replica) -> None:
+    run_id = begin(replica, "SALES")
+
+    def break_off(reached: Checkpoint) -> None:
+        if reached is Checkpoint.MERGED:
+            raise ConnectionResetError("the answer to COMMIT did not come")
+
+    watch(break_off)
+    try:
+        assert work_on_first_group(replica, run_id) is ChunkState.PENDING
+    finally:
+        watch(None)
+    days = [day_at(at) for at in range(5)]
+    assert extracted_days(replica) == days
+    rows = replica.deployment.ledger.chunks.of_run(run_id)
+    merged = [row.chunk.day for row in rows if row.state is ChunkState.MERGED]
+    assert merged == days, "what is merged is not given back"
+
+
+def extracted_days(replica: Replica) -> list[date]:
+    """Of the first group, the days of which a replay would find an extract."""
+    days = DayRange(first=DAY, end=day_at(5))
+    return [day for day in days if replica.deployment.archive.extracts("SALES", day)]
 
 
 def test_leases_of_a_group_are_required_all_together(replica: Replica) -> None:
