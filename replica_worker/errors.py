@@ -166,7 +166,7 @@ class DeletesRefusedError(MergeError):
     """More rows would be deleted than the delete guard allows; the target is unchanged."""
 
 
-class GroupError(ReplicaError):
+class GroupError(MergeError):
     """These chunks cannot be loaded together; nothing was merged, and each is loaded alone."""
 
 

@@ -21,12 +21,13 @@ from replica_worker.ledger.chunk_rows import (
     chunk_row_of,
     claim_of,
 )
-from replica_worker.ledger.claiming import claim_where, read_claim
-from replica_worker.ledger.clock import utc_now
+from replica_worker.ledger.claiming import claim_where, read_claim, was_tried_alone
+from replica_worker.ledger.clock import one_instant, utc_now
 from replica_worker.ledger.nulls import spell_nulls
 from replica_worker.ledger.source_uses import add_use
 from replica_worker.model.chunks import (
     OPEN_STATES,
+    TROUBLE_STATES,
     Action,
     ChunkId,
     ChunkState,
@@ -195,17 +196,17 @@ class Chunks:
         expired = sa.and_(
             chunks.c.run_id == run_id,
             chunks.c.state == ChunkState.RUNNING,
-            chunks.c.lease_until < utc_now(),
+            chunks.c.lease_until < one_instant(),
         )
         lost = sa.and_(
             chunks.c.run_id == run_id,
             chunks.c.state == ChunkState.QUEUED,
-            chunks.c.queued_at < utc_now(-lost_after_seconds),
+            chunks.c.queued_at < one_instant(-lost_after_seconds),
         )
         with self._engine.begin() as connection:
             connection.execute(
                 sa.update(chunks)
-                .where(expired, chunks.c.failures + 1 >= most_attempts)
+                .where(expired, was_tried_alone(chunks), chunks.c.failures + 1 >= most_attempts)
                 .values(
                     state=ChunkState.FAILED,
                     failures=chunks.c.failures + 1,
@@ -217,7 +218,11 @@ class Chunks:
             )
             returned = {"state": ChunkState.PENDING, "lease_until": sa.null(), "worker": sa.null()}
             # Of a group one chunk may have taken the worker down: each is tried alone.
-            died = {**returned, "failures": chunks.c.failures + 1, "group_day": sa.null()}
+            died = {
+                **returned,
+                "failures": chunks.c.failures + sa.case((was_tried_alone(chunks), 1), else_=0),
+                "group_day": sa.null(),
+            }
             counts = [
                 connection.execute(sa.update(chunks).where(condition).values(values)).rowcount
                 for condition, values in ((expired, died), (lost, returned))
@@ -235,6 +240,21 @@ class Chunks:
         query = query.order_by(chunks.c.wave, chunks.c.day, chunks.c.table_name)
         with self._at_once.connect() as connection:
             return [chunk_row_of(row) for row in connection.execute(query)]
+
+    def tried_in_vain(self, run_id: str) -> list[tuple[ChunkId, int]]:
+        """Chunks that were to bring rows of the source and did not, with their last attempt."""
+        chunks = self._chunks
+        query = sa.select(chunks.c.table_name, chunks.c.day, chunks.c.attempt).where(
+            chunks.c.run_id == run_id,
+            chunks.c.state.in_([*TROUBLE_STATES, ChunkState.CANCELLED]),
+            chunks.c.attempt > 0,
+            self.asks_source(),
+        )
+        with self._at_once.connect() as connection:
+            return [
+                (ChunkId(run_id=run_id, table=row.table_name, day=row.day), row.attempt)
+                for row in connection.execute(query)
+            ]
 
     def has_open(self, run_id: str, *, actions: Sequence[Action]) -> bool:
         """Whether chunks of these actions are not finished yet."""

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from replica_worker.ledger.chunk_rows import Claim
-from replica_worker.ledger.clock import Reading, utc_now
+from replica_worker.ledger.clock import Reading, one_instant, utc_now
 from replica_worker.ledger.handing_out import is_due
 from replica_worker.ledger.options import RunOptions
 from replica_worker.model.chunks import Action, ChunkId, ChunkState, RunStatus
@@ -36,7 +36,9 @@ def claim_where(
     """
     run = runs.alias("run")
     is_free = chunks.c.state.in_([ChunkState.PENDING, ChunkState.QUEUED])
-    has_run_out = sa.and_(chunks.c.state == ChunkState.RUNNING, chunks.c.lease_until < utc_now())
+    has_run_out = sa.and_(
+        chunks.c.state == ChunkState.RUNNING, chunks.c.lease_until < one_instant()
+    )
     return (
         sa.update(chunks)
         .where(
@@ -50,9 +52,8 @@ def claim_where(
             state=ChunkState.RUNNING,
             attempt=chunks.c.attempt + 1,
             # Taken over from a worker that died or stalled: that was a failure.
-            failures=chunks.c.failures
-            + sa.case((chunks.c.state == ChunkState.RUNNING, 1), else_=0),
-            lease_until=utc_now(lease_seconds),
+            failures=chunks.c.failures + sa.case((was_tried_alone(chunks), 1), else_=0),
+            lease_until=one_instant(lease_seconds),
             worker=worker,
             started_at=utc_now(),
             finished_at=sa.null(),
@@ -69,6 +70,11 @@ def claim_where(
             *along,
         )
     )
+
+
+def was_tried_alone(chunks: sa.Table) -> sa.ColumnElement[bool]:
+    """A worker was at the chunk, and at no other: what befell that worker counts against it."""
+    return sa.and_(chunks.c.state == ChunkState.RUNNING, chunks.c.group_day.is_(None))
 
 
 def read_claim(row: Any, *, run_id: str, table: str, along: Iterable[str] = ()) -> Claim:

@@ -22,6 +22,11 @@ class utc_now(FunctionElement[Any]):  # noqa: N801 - reads like a SQL function
         super().__init__(sa.literal(int(plus_seconds), sa.Integer))
 
 
+def one_instant(plus_seconds: float = 0) -> sa.ScalarSelect[datetime]:
+    """As `utc_now`, and the same for all rows of a statement: they come due together."""
+    return sa.select(utc_now(plus_seconds)).scalar_subquery()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Reading:
     """The database's clock, read once; how long ago that was is told by this machine's."""

@@ -16,7 +16,8 @@ import sqlalchemy as sa
 from replica_worker.errors import LeaseLostError
 from replica_worker.ledger.chunk_rows import Claim
 from replica_worker.ledger.claiming import claim_where, read_claim
-from replica_worker.ledger.clock import utc_now
+from replica_worker.ledger.clock import one_instant
+from replica_worker.ledger.source_uses import add_use
 from replica_worker.model.chunks import ChunkId, ChunkState
 from replica_worker.model.grouping import MOST_DAYS
 
@@ -62,7 +63,7 @@ class Groups:
         statement = (
             sa.update(self._chunks)
             .where(self._are_ours(claims))
-            .values(lease_until=utc_now(lease_seconds))
+            .values(lease_until=one_instant(lease_seconds))
         )
         with self._at_once.begin() as connection:
             return connection.execute(statement).rowcount == len(claims)
@@ -100,14 +101,23 @@ class Groups:
             "state": ChunkState.PENDING,
             "lease_until": sa.null(),
             "worker": sa.null(),
-            "not_before": utc_now(after_seconds) if after_seconds else sa.null(),
+            "not_before": one_instant(after_seconds) if after_seconds else sa.null(),
             "outages": chunks.c.outages + (1 if is_outage else 0),
             "error": sa.null() if error is None else error,
+            **self._add_use(claims[0]),
         }
         if ungroup:
             values["group_day"] = sa.null()
         with self._at_once.begin() as connection:
             connection.execute(sa.update(chunks).where(self._are_ours(claims)).values(values))
+
+    def _add_use(self, first: Claim) -> dict[str, Any]:
+        """Values that add what was asked of the source, which is counted once, to the first."""
+        is_first = self._chunks.c.day == first.chunk.day
+        return {
+            name: sa.case((is_first, value), else_=self._chunks.c[name])
+            for name, value in add_use(self._chunks, first.use).items()
+        }
 
     def _are_ours(self, claims: Sequence[Claim]) -> sa.ColumnElement[bool]:
         chunks = self._chunks

@@ -15,8 +15,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from replica_worker.ledger.clock import utc_now
-from replica_worker.model.chunks import Action, ChunkId, ChunkState, HandOut, RunKind, RunStatus
+from replica_worker.ledger.clock import one_instant, utc_now
+from replica_worker.model.chunks import (
+    OPEN_STATUSES,
+    Action,
+    ChunkId,
+    ChunkState,
+    HandOut,
+    RunKind,
+    RunStatus,
+)
 from replica_worker.model.grouping import MOST_DAYS
 
 _UNDER_WAY = (ChunkState.QUEUED, ChunkState.RUNNING)
@@ -74,15 +82,6 @@ class HandingOut:
                 self._mark_queued(connection, wave, picked)
         return picked
 
-    def count_queued(self, run_ids: Sequence[str]) -> int:
-        """How many messages the broker was given for these runs that nobody took up yet."""
-        chunks = self._chunks
-        query = sa.select(sa.func.count()).where(
-            chunks.c.run_id.in_(run_ids), chunks.c.state == ChunkState.QUEUED, _leads(chunks)
-        )
-        with self._at_once.connect() as connection:
-            return int(connection.scalar(query) or 0)
-
     def look_ahead(self, run_id: str) -> sa.Select[Any]:
         """What `outlook_of` reads; no row if there is no such run."""
         chunks, run = self._chunks, self._runs.alias("run")
@@ -113,6 +112,21 @@ class HandingOut:
         """What is left of the run; None if there is no such run."""
         with self._at_once.connect() as connection:
             return outlook_of(connection.execute(self.look_ahead(run_id)).one_or_none())
+
+    def count_queued(self) -> int:
+        """How many messages workers have yet to take, of all open runs."""
+        chunks, runs = self._chunks, self._runs
+        query = (
+            sa.select(sa.func.count())
+            .select_from(chunks.join(runs, chunks.c.run_id == runs.c.run_id))
+            .where(
+                runs.c.status.in_(OPEN_STATUSES),
+                chunks.c.state == ChunkState.QUEUED,
+                _leads(chunks),
+            )
+        )
+        with self._at_once.connect() as connection:
+            return int(connection.execute(query).scalar_one())
 
     def _lock_open_run(self, connection: sa.Connection, run_id: str) -> bool:
         locked = connection.execute(
@@ -229,7 +243,7 @@ class HandingOut:
                     )
                 ),
             )
-            .values(state=ChunkState.QUEUED, queued_at=utc_now())
+            .values(state=ChunkState.QUEUED, queued_at=one_instant())
         )
 
 
@@ -251,4 +265,4 @@ def outlook_of(row: Any) -> Outlook | None:
 
 def is_due(chunks: sa.Table) -> sa.ColumnElement[bool]:
     """Not put off after an error."""
-    return sa.or_(chunks.c.not_before.is_(None), chunks.c.not_before <= utc_now())
+    return sa.or_(chunks.c.not_before.is_(None), chunks.c.not_before <= one_instant())

@@ -39,7 +39,7 @@ class GroupRules:
 
     def days_per_group(self, small_chunks: int) -> int:
         """Of a run that has so many chunks that are small enough for a group."""
-        return min(self.most_days, small_chunks // self.fewest_hand_outs)
+        return min(self.most_days, MOST_DAYS, small_chunks // self.fewest_hand_outs)
 
 
 def can_be_grouped(table: TableSpec) -> bool:

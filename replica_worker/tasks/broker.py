@@ -60,12 +60,11 @@ def count_processes(queue: str) -> int:
 def without_forgotten(deployment: Deployment) -> Deployment:
     """The deployment as a sweep should take it: impatient if the broker has lost messages.
 
-    Fewer messages than were handed out and not taken up: some are gone, and nobody will claim
+    Fewer messages than chunks and groups that were handed out: some are gone, and nobody will claim
     their chunks. Which ones cannot be told, so all that were handed out a moment ago or longer are
     handed out again. A message too many does no harm: a chunk is claimed once.
     """
-    ledger = deployment.ledger
-    handed_out = ledger.handing_out.count_queued(ledger.runs.open_ids())
+    handed_out = deployment.ledger.handing_out.count_queued()
     held = _count_messages() if handed_out else None
     if held is None or held >= handed_out:
         return deployment

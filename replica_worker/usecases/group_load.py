@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from replica_worker.archive.archive import ExtractName, ExtractOrder
 from replica_worker.checkpoints import Checkpoint, passed
 from replica_worker.engines.values import RowSelection, Side, StagedChunk
-from replica_worker.errors import GroupError, MergeError
+from replica_worker.errors import GroupError, LeaseLostError, MergeError
 from replica_worker.ledger.audit import AuditEntry
 from replica_worker.ledger.chunk_rows import Claim
 from replica_worker.memory import give_memory_back
@@ -99,7 +99,7 @@ def load_group(deployment: Deployment, group: GroupWork) -> None:
     """Extract and merge the group's chunks.
 
     Raises:
-        GroupError, MergeError: they have to be loaded one by one; nothing was merged.
+        MergeError: they have to be loaded one by one; nothing was merged.
         LeaseLostError: another attempt has one of them by now.
         ReplicaError: anything else. Whatever is raised, nothing of the target was changed.
     """
@@ -111,14 +111,15 @@ def load_group(deployment: Deployment, group: GroupWork) -> None:
         if not is_exposed(snapshot, group.first):
             raise _unfit("the source does not expose their table")
         kind = cheapest_kind(group.spec)
+        started_at = group.first.now()
         digests, rows = _read_days(deployment, snapshot, group, kind)
-    days = _write_days(deployment, group, digests, rows)
+    days = _write_days(deployment, group, started_at, digests, rows)
     rows.clear()
     give_memory_back()
     passed(Checkpoint.EXTRACTED)
     try:
         _merge_days(deployment, group, days, extract_seconds=time.monotonic() - started)
-    except (GroupError, MergeError):  # of any other error it is not known what came before it
+    except (MergeError, LeaseLostError):  # nothing was committed, which is not sure of other errors
         _set_aside(deployment, days)
         raise
 
@@ -150,6 +151,7 @@ def _read_days(
 def _write_days(
     deployment: Deployment,
     group: GroupWork,
+    started_at: datetime,
     digests: Mapping[date, Digest],
     rows: Mapping[date, Sequence[pa.RecordBatch]],
 ) -> list[_LoadedDay]:
@@ -157,7 +159,7 @@ def _write_days(
 
     def write(work: ChunkWork) -> _LoadedDay:
         day = work.claim.chunk.day
-        return _write_day(deployment, work, digests[day], rows.get(day, ()))
+        return _write_day(deployment, work, started_at, digests[day], rows.get(day, ()))
 
     with ThreadPoolExecutor(_WRITERS, thread_name_prefix="extract") as writers:
         under_way = [writers.submit(write, work) for work in group.works]
@@ -170,7 +172,11 @@ def _write_days(
 
 
 def _write_day(
-    deployment: Deployment, work: ChunkWork, digest: Digest, rows: Sequence[pa.RecordBatch]
+    deployment: Deployment,
+    work: ChunkWork,
+    started_at: datetime,
+    digest: Digest,
+    rows: Sequence[pa.RecordBatch],
 ) -> _LoadedDay:
     """Write the day's file and manifest."""
     chunk = work.claim.chunk
@@ -180,7 +186,7 @@ def _write_day(
         spec=work.spec,
         kind=ExtractKind.DAY,
         attempt=work.claim.attempt,
-        started_at=work.now(),
+        started_at=started_at,
         digest=digest,
     )
     manifest = deployment.archive.write(order, rows)

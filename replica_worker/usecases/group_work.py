@@ -27,10 +27,10 @@ from replica_worker.memory import give_memory_back
 from replica_worker.model.chunks import ChunkId, ChunkState, HandOut
 from replica_worker.model.days import ONE_DAY
 from replica_worker.usecases.chunk_work import lock_name
+from replica_worker.usecases.collisions import repeat_collisions
 from replica_worker.usecases.deployment import Deployment
 from replica_worker.usecases.group_load import GroupWork, load_group
 from replica_worker.usecases.leases import LeaseKeeper
-from replica_worker.usecases.merge import repeat_collisions
 from replica_worker.usecases.work import (
     BUSY_DELAY_SECONDS,
     Worked,
@@ -64,7 +64,7 @@ def _claim_and_work(
     deployment: Deployment, first: ChunkId, connection: sa.Connection, worker: str
 ) -> Worked:
     policy, ledger = deployment.policy, deployment.ledger
-    claims = _claim(deployment, first, connection, worker)
+    claims = repeat_collisions(deployment, lambda: _claim(deployment, first, connection, worker))
     if not claims:
         return Worked(state=None)
     passed(Checkpoint.CLAIMED)
@@ -98,22 +98,16 @@ def _claim_and_work(
 def _claim(
     deployment: Deployment, first: ChunkId, connection: sa.Connection, worker: str
 ) -> list[Claim]:
-    """Claim the group; where the sweep is at the same rows, one of both may have to repeat."""
-    for attempt in repeat_collisions():
-        with attempt:
-            try:
-                claims = deployment.ledger.groups.claim(
-                    first,
-                    worker=worker,
-                    lease_seconds=deployment.policy.lease_seconds,
-                    connection=connection,
-                )
-            except sa.exc.SQLAlchemyError as error:
-                connection.rollback()
-                raise deployment.target.translate_error(
-                    error, operation="claim the group of chunks"
-                ) from None
-    return claims
+    try:
+        return deployment.ledger.groups.claim(
+            first,
+            worker=worker,
+            lease_seconds=deployment.policy.lease_seconds,
+            connection=connection,
+        )
+    except sa.exc.SQLAlchemyError:
+        connection.rollback()
+        raise
 
 
 def _require_neighbours(claims: Sequence[Claim]) -> None:
@@ -138,8 +132,19 @@ def _load(deployment: Deployment, group: GroupWork, *, are_ours: bool) -> None:
         )
     try:
         load_group(deployment, group)
+    except BaseException:
+        _end_transaction(group.connection)
+        raise
     finally:
         give_memory_back()
+
+
+def _end_transaction(connection: sa.Connection) -> None:
+    """Else a connection that is lost would raise once more, when what befell it is settled."""
+    try:
+        connection.rollback()
+    except sa.exc.SQLAlchemyError as error:
+        _log.info("the connection is lost: %s", type(error).__name__)
 
 
 def _take_blow(deployment: Deployment, claims: Sequence[Claim], error: ReplicaError) -> None:
@@ -160,6 +165,7 @@ def _take_blow(deployment: Deployment, claims: Sequence[Claim], error: ReplicaEr
         deployment,
         claims,
         after_seconds=rest + delay_after(policy, outages),
+        error=str(error),
         is_outage=True,
         ungroup=outages >= _MOST_OUTAGES,
     )
@@ -184,13 +190,21 @@ def _give_back(
     claims: Sequence[Claim],
     *,
     after_seconds: float,
+    error: str | None = None,
     is_outage: bool = False,
     ungroup: bool = False,
 ) -> None:
-    try:
+    def give_back() -> None:
         deployment.ledger.groups.give_back(
-            claims, after_seconds=after_seconds, is_outage=is_outage, ungroup=ungroup
+            claims,
+            after_seconds=after_seconds,
+            error=error,
+            is_outage=is_outage,
+            ungroup=ungroup,
         )
+
+    try:
+        repeat_collisions(deployment, give_back)
     except sa.exc.SQLAlchemyError as unreachable:
         translated = deployment.target.translate_error(unreachable, operation="tell the ledger")
         _log.warning("%s; the chunks' leases will run out", translated)

@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
 import sqlalchemy as sa
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
-from tenacity.wait import wait_random_exponential
 
 from replica_worker.checkpoints import Checkpoint, passed
 from replica_worker.engines.values import Side, StagedChunk
 from replica_worker.errors import (
-    ArchiveError,
-    DatabaseUnreachableError,
     DeletesRefusedError,
     MergeError,
     ParentBehindError,
-    ReplicaError,
 )
 from replica_worker.model.counts import MergeCounts
 from replica_worker.model.digests import Digest
 from replica_worker.usecases.chunk_work import ChunkWork, Record, Replicated
+from replica_worker.usecases.collisions import repeat_collisions
 from replica_worker.usecases.deployment import Deployment
 
 T = TypeVar("T")
 
-_log = logging.getLogger(__name__)
-_MERGE_TRIES = 5
 _FREE_STRAYS = 100  # strays are few and meant to go: a share of them says nothing
 
 
@@ -174,23 +167,16 @@ def in_one_transaction(
 
     Deadlocks and lock time-outs hit the transaction, not the extract: it alone is repeated.
     """
-    for attempt in repeat_collisions():
-        with attempt, deployment.warehouse.transaction(connection):
+
+    def commit() -> T:
+        with deployment.warehouse.transaction(connection):
             done = merge()
             passed(Checkpoint.MERGING)
+        return done
+
+    done = repeat_collisions(deployment, commit)
     passed(Checkpoint.MERGED)
     return done
-
-
-def repeat_collisions() -> Retrying:
-    """Attempts at a transaction that a deadlock or a lock time-out may end."""
-    return Retrying(
-        retry=retry_if_exception(_is_collision),
-        stop=stop_after_attempt(_MERGE_TRIES),
-        wait=wait_random_exponential(multiplier=0.1, max=5),
-        before_sleep=_log_collision,
-        reraise=True,
-    )
 
 
 def _prove(deployment: Deployment, work: ChunkWork, source: Digest | None) -> None:
@@ -213,17 +199,3 @@ def _prove(deployment: Deployment, work: ChunkWork, source: Digest | None) -> No
         next_step=next_step,
         retryable=True,
     )
-
-
-def _is_collision(error: BaseException) -> bool:
-    """Whether repeating just the transaction can help."""
-    return (
-        isinstance(error, ReplicaError)
-        and error.retryable
-        and not isinstance(error, (ArchiveError, MergeError, DatabaseUnreachableError))
-    )
-
-
-def _log_collision(state: RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    _log.info("merge transaction tried again (try %d): %s", state.attempt_number, error)

@@ -28,9 +28,11 @@ from replica_worker.model.plan import (
 from replica_worker.model.specs import TableSpec
 from replica_worker.usecases.business_checks import record_books
 from replica_worker.usecases.chunk_work import staging_name, staging_prefix
+from replica_worker.usecases.collisions import repeat_collisions
 from replica_worker.usecases.deployment import Deployment
 from replica_worker.usecases.history_checks import add_history_checks, raise_watermarks
 from replica_worker.usecases.leases import LeaseKeeper
+from replica_worker.usecases.set_aside import set_aside_left
 from replica_worker.usecases.sizes import count_plan, group_plan
 from replica_worker.usecases.source_door import is_source_resting
 from replica_worker.usecases.work import work_on_chunk
@@ -108,8 +110,11 @@ def feed_run(deployment: Deployment, run_id: str, dispatcher: Dispatcher) -> int
         return 0
     if run.kind not in _FROM_THE_ARCHIVE and is_source_resting(deployment):
         return 0
-    given = deployment.ledger.handing_out.take_pending(
-        run_id, window=deployment.policy.window, actions=_fed_actions(run.kind)
+    given = repeat_collisions(
+        deployment,
+        lambda: deployment.ledger.handing_out.take_pending(
+            run_id, window=deployment.policy.window, actions=_fed_actions(run.kind)
+        ),
     )
     if given:
         dispatcher.send(run.kind, given)
@@ -135,7 +140,11 @@ def cancel_run(deployment: Deployment, run_id: str) -> int | None:
     Chunks under way end as they would. Whoever ends the last one closes the run.
     """
     deployment.ledger.runs.find(run_id)
-    return deployment.ledger.runs.cancel(run_id)
+    return repeat_collisions(deployment, lambda: deployment.ledger.runs.cancel(run_id))
+
+
+def _cancel_waiting(deployment: Deployment, run_id: str) -> None:
+    repeat_collisions(deployment, lambda: deployment.ledger.runs.cancel_waiting(run_id))
 
 
 def retry_run(deployment: Deployment, run_id: str, *, allow_deletes: bool = False) -> int:
@@ -160,7 +169,7 @@ def finalize_run(deployment: Deployment, run_id: str, *, worker: str) -> Run | N
     Returns the closed run; None if it is not ripe, is another's, or was closed before.
     """
     runs, seconds = deployment.ledger.runs, deployment.policy.lease_seconds
-    runs.cancel_waiting(run_id)
+    _cancel_waiting(deployment, run_id)
     finalizer = finalizer_name(worker)
     if not runs.claim_finalize(run_id, finalizer=finalizer, seconds=seconds):
         return None
@@ -173,6 +182,7 @@ def finalize_run(deployment: Deployment, run_id: str, *, worker: str) -> Run | N
         run = runs.find(run_id)
         add_history_checks(deployment, run)
         _check_fixes_of(deployment, run_id, worker)
+        set_aside_left(deployment, run_id)
         raise_watermarks(deployment, run)
         record_books(deployment, run)
         closed = runs.close(run_id, finalizer=finalizer)
@@ -211,7 +221,7 @@ def sweep(
     for run_id in run_ids:
         recover_chunks(deployment, run_id)
         feed_run(deployment, run_id, dispatcher)
-        deployment.ledger.runs.cancel_waiting(run_id)
+        _cancel_waiting(deployment, run_id)
         kind = deployment.ledger.runs.find(run_id).kind
         if not deployment.ledger.chunks.has_open(run_id, actions=_fed_actions(kind)):
             close(run_id, kind)
@@ -224,17 +234,20 @@ def give_back_of(deployment: Deployment, workers: Sequence[str]) -> list[str]:
     if not workers:
         return []
     ledger = deployment.ledger
-    run_ids = ledger.chunks.give_back_of(workers) + ledger.runs.release_finalize_of(workers)
-    return sorted(set(run_ids))
+    given_back = repeat_collisions(deployment, lambda: ledger.chunks.give_back_of(workers))
+    return sorted({*given_back, *ledger.runs.release_finalize_of(workers)})
 
 
 def recover_chunks(deployment: Deployment, run_id: str) -> None:
     """Bring back the run's chunks whose lease ran out or whose message was lost."""
     policy = deployment.policy
-    counts = deployment.ledger.chunks.sweep(
-        run_id,
-        lost_after_seconds=policy.lost_after_seconds,
-        most_attempts=policy.most_attempts,
+    counts = repeat_collisions(
+        deployment,
+        lambda: deployment.ledger.chunks.sweep(
+            run_id,
+            lost_after_seconds=policy.lost_after_seconds,
+            most_attempts=policy.most_attempts,
+        ),
     )
     if counts.expired or counts.lost:
         _log.warning(

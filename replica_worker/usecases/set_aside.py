@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from replica_worker.archive.archive import ExtractName
 from replica_worker.errors import ArchiveError
-from replica_worker.model.specs import Strategy
+from replica_worker.model.chunks import ChunkId
+from replica_worker.model.specs import Strategy, TableSpec
 from replica_worker.usecases.chunk_work import ChunkWork
 from replica_worker.usecases.deployment import Deployment
 
@@ -36,13 +37,25 @@ def set_aside_earlier(deployment: Deployment, work: ChunkWork) -> None:
     Data and the end of a chunk commit together, so none of it was merged. That is not so of
     increments, which commit before the chunk ends, and of what was brought for another chunk.
     """
-    if work.claim.attempt == 1 or work.spec.strategy is Strategy.INCREMENTAL:
+    if work.claim.attempt > 1:
+        _set_aside(deployment, work.spec, work.claim.chunk, before=work.claim.attempt)
+
+
+def set_aside_left(deployment: Deployment, run_id: str) -> None:
+    """As `set_aside_earlier`, of the chunks of a run that is closed before they were merged."""
+    specs = {spec.name: spec for spec in deployment.spec.tables}
+    for chunk, attempt in deployment.ledger.chunks.tried_in_vain(run_id):
+        if chunk.table in specs:
+            _set_aside(deployment, specs[chunk.table], chunk, before=attempt + 1)
+
+
+def _set_aside(deployment: Deployment, spec: TableSpec, chunk: ChunkId, *, before: int) -> None:
+    if spec.strategy is Strategy.INCREMENTAL:
         return
-    chunk = work.claim.chunk
     try:
         for name, manifest in deployment.archive.extracts(chunk.table, chunk.day):
             is_own = name.run_id == chunk.run_id and not name.part.startswith(_OF_OTHERS)
-            if is_own and manifest.attempt < work.claim.attempt:
+            if is_own and manifest.attempt < before:
                 deployment.archive.set_aside(name)
     except ArchiveError as error:
         _log.warning("%s", error)

@@ -7,18 +7,11 @@ import sys
 
 import pytest
 import redis
-from celery import Celery
 from drive.programs import Program, wait_until
 from drive.shop import STRAYS, Shop, day
 
 DAYS = ("--start", day(0), "--end", day(3))
-
-
-def send_task(shop: Shop, name: str) -> None:
-    """What beat does when a task is due."""
-    url = shop.environment["REPLICA_BROKER_URL"]
-    with Celery(broker=url).connection_for_write() as connection:
-        Celery(broker=url).send_task(name, queue="daily", connection=connection)
+MANY_DAYS = 100  # so small that groups of three are made of them
 
 
 def test_two_workers_end_a_backfill_by_themselves(staffed: Shop) -> None:
@@ -36,6 +29,54 @@ def test_two_workers_end_a_backfill_by_themselves(staffed: Shop) -> None:
     assert {chunk["state"] for chunk in chunks} == {"merged"}
     assert len({chunk["worker"] for chunk in chunks}) == 2, "both had work"
     assert {chunk["attempt"] for chunk in chunks} == {1}
+
+
+def test_many_small_days_are_handed_out_together_and_recorded_one_by_one(staffed: Shop) -> None:
+    words = staffed.open_small_days(MANY_DAYS)
+    workers = [staffed.start_worker("backfill") for _ in range(2)]
+    for worker in workers:
+        worker.wait_for(" ready.")
+
+    run_id = staffed.begin(*words)
+
+    run = staffed.wait_closed(run_id)
+    chunks = staffed.chunks(f"day > '{STRAYS}'")
+    assert (run["status"], run["chunks_done"]) == ("succeeded", MANY_DAYS + 1)
+    assert [chunk["state"] for chunk in chunks] == ["merged"] * MANY_DAYS
+    assert {(chunk["attempt"], chunk["rows_inserted"]) for chunk in chunks} == {(1, 3)}
+    assert all(chunk["group_day"] for chunk in chunks[:-1]), "the last one is left alone"
+    received = [worker.said().count("_group[") for worker in workers]
+    assert all(received), "both had work"
+    groups = {chunk["group_day"] for chunk in chunks} - {None}
+    assert sum(received) == 2 * len(groups) < MANY_DAYS, "received and succeeded, once each"
+    staffed.expect_equal("STORE_DAYS")
+    status = json.loads(staffed.must("status", run_id, "--json").out)
+    assert {one["state"] for one in status["chunk_list"]} == {"merged"}
+    assert status["source_use"]["connections"] == len(groups) + 2
+    (told,) = json.loads(staffed.must("history", "--json").out)
+    assert (told["run_id"], told["rows_inserted"]) == (run_id, 3 * MANY_DAYS)
+    assert staffed.must("retry", run_id).out.startswith("nothing to do")
+    staffed.must("verify", *words[1:])
+
+    staffed.target.execute('TRUNCATE "dbo"."STORE_DAYS"')
+    staffed.must("replay", *words[1:], "--wait")
+    staffed.expect_equal("STORE_DAYS")
+
+
+def test_messages_of_groups_that_wait_for_a_worker_are_not_sent_again(staffed: Shop) -> None:
+    staffed.begin(*staffed.open_small_days(MANY_DAYS))
+    with redis.Redis.from_url(staffed.environment["REPLICA_BROKER_URL"]) as broker:
+        sent = broker.llen("backfill")
+        assert 0 < sent < MANY_DAYS
+        staffed.target.execute(
+            "UPDATE dbo.etl_progress SET queued_at = queued_at - interval '1 minute'"
+        )
+        worker = staffed.worker("daily")
+
+        staffed.send_task("replica.sweep")
+        worker.wait_for("Task replica.sweep[", times=2)  # received, succeeded
+
+        assert broker.llen("backfill") == sent
 
 
 def test_a_run_under_way_tells_its_end_and_a_forecast_who_listens(staffed: Shop) -> None:
@@ -69,7 +110,7 @@ def test_a_daily_worker_leaves_backfills_alone(staffed: Shop) -> None:
     assert len(queued) == 5
     worker = staffed.worker("daily")
 
-    send_task(staffed, "replica.sweep")
+    staffed.send_task("replica.sweep")
     worker.wait_for("Task replica.sweep[", times=2)  # received, succeeded
 
     assert staffed.chunks("state = 'queued'") == queued
@@ -124,7 +165,7 @@ def test_starting_the_night_twice_makes_one_run(staffed: Shop) -> None:
     worker = staffed.worker("daily")
 
     for _ in range(2):
-        send_task(staffed, "replica.start_nightly")
+        staffed.send_task("replica.start_nightly")
 
     def both_done() -> bool:
         return worker.said().count("Task replica.start_nightly[") >= 4  # received, succeeded
@@ -133,7 +174,7 @@ def test_starting_the_night_twice_makes_one_run(staffed: Shop) -> None:
     run = staffed.wait_closed(staffed.only_run()["run_id"])
     assert (run["kind"], run["status"], run["asked_by"]) == ("nightly", "succeeded", "beat")
     for name in ("replica.check_nightly", "replica.close_nightly"):
-        send_task(staffed, name)
+        staffed.send_task(name)
     worker.wait_for("Task replica.close_nightly[", times=2)
     assert staffed.only_run() == run, "late ticks change nothing"
 

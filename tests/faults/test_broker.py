@@ -15,6 +15,7 @@ from replica_worker.embedded.valkey import EmbeddedValkey
 
 START_SECONDS = 30
 AWAY_SECONDS = 30
+MANY_DAYS = 100  # so small that groups of three are made of them
 
 
 @pytest.mark.parametrize("ends_without_broker", [False, True])
@@ -73,6 +74,39 @@ def test_what_an_emptied_broker_forgot_is_handed_out_again_long_before_it_counts
 
     expect_success(waiting)
     expect_right_end(impatient)
+
+
+def test_groups_that_an_emptied_broker_forgot_are_handed_out_again(impatient: Shop) -> None:
+    impatient.environment["REPLICA_LOST_AFTER"] = "3600"
+    run_id = impatient.begin(*impatient.open_small_days(MANY_DAYS))
+    assert {chunk["state"] for chunk in impatient.chunks()} == {"queued"}
+    redis.Redis.from_url(impatient.environment["REPLICA_BROKER_URL"]).flushall()
+    impatient.target.execute(  # for as long as it takes to be sure
+        "UPDATE dbo.etl_progress SET queued_at = queued_at - interval '1 minute'"
+    )
+    impatient.worker("backfill")
+    impatient.worker("daily")
+    impatient.send_task("replica.sweep")
+
+    assert impatient.wait_closed(run_id)["status"] == "succeeded"
+    expect_right_end(impatient, "STORE_DAYS", most_attempts=1)
+    assert impatient.chunks("group_day IS NOT NULL"), "they stayed together"
+
+
+def test_every_message_of_groups_delivered_twice_changes_nothing(
+    impatient: Shop, start_special: Callable[..., Program]
+) -> None:
+    run_id = impatient.begin(*impatient.open_small_days(MANY_DAYS))
+    client = redis.Redis.from_url(impatient.environment["REPLICA_BROKER_URL"])
+    sent = client.lrange("backfill", 0, -1)
+    client.rpush("backfill", *sent)
+    for _ in range(2):
+        start_special("twice")
+
+    assert impatient.wait_closed(run_id)["status"] == "succeeded"
+
+    wait_until(lambda: client.llen("backfill") == 0, "the end of the messages")
+    expect_right_end(impatient, "STORE_DAYS", most_attempts=1)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import psycopg
@@ -32,18 +32,13 @@ from replica_worker.embedded.valkey import EmbeddedValkey
 
 SEED = int(os.environ.get("CHAOS_SEED", "20240314"))
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "8"))  # of faults; then the run ends in peace
-CHUNKS = int(os.environ.get("CHAOS_CHUNKS", "60"))
+CHUNKS = int(os.environ.get("CHAOS_CHUNKS", "300"))
+GROUP_DAYS = 4  # at most, so that there is something to do for a while
 WORKERS = 2
 LONGEST_PAUSE_SECONDS = 2.0
 QUIET_SECONDS = 600
 START_SECONDS = 60
 FIRST_DAY = date(2019, 1, 1)
-
-_FILL = """
-    INSERT INTO "COM_5013"."STORE_DAYS"
-    SELECT 'S' || store, %s::date + number, number * 1.5
-    FROM generate_series(0, %s) number, generate_series(1, 3) store
-"""
 
 
 @pytest.fixture
@@ -146,17 +141,14 @@ def test_a_run_under_random_faults_merges_each_chunk_once(
 ) -> None:
     assert stack.postgres
     assert far_stack.postgres
-    impatient.environment.update(REPLICA_SHUTDOWN_GRACE="1")
-    impatient.open(days=0)
-    impatient.source.execute(_FILL, [FIRST_DAY, CHUNKS - 1])
-    last_day = FIRST_DAY + timedelta(days=CHUNKS - 1)
-    words = ("--start", FIRST_DAY.isoformat(), "--end", last_day.isoformat())
+    impatient.environment.update(REPLICA_SHUTDOWN_GRACE="1", REPLICA_GROUP_DAYS=str(GROUP_DAYS))
+    words = impatient.open_small_days(CHUNKS, FIRST_DAY)
     chance = random.Random(SEED)  # noqa: S311 - no secret
     chaos = Chaos(impatient, [far_stack.postgres, stack.postgres, broker], chance)
     impatient.beat()
 
     started = time.monotonic()
-    run_id = impatient.begin("backfill", *words, "--table", "STORE_DAYS")
+    run_id = impatient.begin(*words)
     while not is_closed(impatient, run_id) and time.monotonic() < started + SECONDS:
         chaos.strike()
     wait_until(lambda: is_closed(impatient, run_id), f"end of {run_id}", QUIET_SECONDS)
@@ -173,4 +165,5 @@ def test_a_run_under_random_faults_merges_each_chunk_once(
         f"by failures: {dict(sorted(failures.items()))}"
     )
     assert chaos.done, "the run was over before anything was done to it"
+    assert impatient.chunks("group_day IS NOT NULL"), "some went together"
     expect_right_end(impatient, "STORE_DAYS", most_attempts=None)

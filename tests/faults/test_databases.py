@@ -7,6 +7,7 @@ import signal
 
 import pytest
 from drive.holder import Holder
+from drive.programs import wait_until
 from drive.shop import Shop, day
 from drive.witness import expect_right_end, expect_success
 from support.databases import connect
@@ -16,6 +17,8 @@ from replica_worker.checkpoints import Checkpoint
 from replica_worker.embedded import EmbeddedStack
 
 DAYS = ("--start", day(0), "--end", day(1))
+MANY_DAYS = 100  # so small that groups of three are made of them
+GROUP = "replica.replicate_group"
 START_SECONDS = 60
 CUT_BYTES, BIG_DAY_BYTES = 400_000, 700_000  # the rest of the shop is far smaller than the cut
 
@@ -23,6 +26,33 @@ _BIG_DAY = """
     INSERT INTO "COM_5013"."STORE_DAYS"
     SELECT 'B' || n, %s::date, n * 1.5 FROM generate_series(1, 20000) n
 """
+
+
+def test_both_databases_crash_in_the_middle_of_a_group(
+    impatient: Shop, holder: Holder, stack: EmbeddedStack
+) -> None:
+    words = impatient.open_small_days(MANY_DAYS)
+    worker = holder.start(Checkpoint.MERGING, HELD_TASK=GROUP)
+    run_id = impatient.begin(*words)
+    holder.wait()
+    server = stack.postgres
+    assert server is not None
+    assert server.pid is not None
+    try:
+        os.kill(server.pid, signal.SIGKILL)
+        server.stop()
+        holder.let_go()
+        worker.wait_for("Connection refused")
+    finally:
+        server.wait_ready(START_SECONDS)
+    impatient.source = connect(impatient.site.source_owner_url)
+    impatient.target = connect(impatient.site.target_url)
+    impatient.worker("daily")
+    impatient.beat()  # its sweep brings the group back
+
+    assert impatient.wait_closed(run_id)["status"] == "succeeded"
+    expect_right_end(impatient, "STORE_DAYS")
+    assert {chunk["failures"] for chunk in impatient.chunks()} == {0}
 
 
 @pytest.mark.parametrize(
@@ -86,3 +116,45 @@ def test_the_warehouse_cut_in_the_middle_of_a_merge(impatient: Shop, holder: Hol
 
     expect_right_end(impatient)
     assert sum(chunk["outages"] for chunk in impatient.chunks()) == 1
+
+
+def test_the_warehouse_cut_in_the_middle_of_a_group_s_merge(
+    impatient: Shop, holder: Holder
+) -> None:
+    words = impatient.open_small_days(MANY_DAYS)
+    with open_proxy_of(impatient.site.target_url) as proxy:
+        through = proxy.in_front_of(impatient.site.target_url)
+        holder.start(Checkpoint.MERGING, HELD_TASK=GROUP, REPLICA_TARGET_URL=through)
+        waiting = impatient.start_replica(*words, "--wait")
+        holder.wait()
+        proxy.cut()
+        holder.let_go()
+        expect_success(waiting)
+
+    expect_right_end(impatient, "STORE_DAYS")
+    cut = impatient.chunks("outages > 0")
+    assert [(chunk["outages"], chunk["attempt"]) for chunk in cut] == [(1, 2)] * 3
+    assert len({chunk["group_day"] for chunk in cut} - {None}) == 1, "they stayed together"
+
+
+def test_the_source_cut_in_the_middle_of_a_group(impatient: Shop, holder: Holder) -> None:
+    words = impatient.open_small_days(MANY_DAYS)
+    with open_proxy_of(impatient.site.source_url) as proxy:
+        through = proxy.in_front_of(impatient.site.source_url)
+        holder.start(Checkpoint.CLAIMED, HELD_TASK=GROUP, REPLICA_SOURCE_URL=through)
+        waiting = impatient.start_replica(*words, "--wait")
+        holder.wait()
+        with impatient.blocked("STORE_DAYS"):
+            holder.let_go()
+            wait_until(lambda: is_asked(impatient), "a question to the source")
+            proxy.cut()
+        expect_success(waiting)
+
+    expect_right_end(impatient, "STORE_DAYS")
+    cut = impatient.chunks("outages > 0")
+    assert [(chunk["outages"], chunk["attempt"]) for chunk in cut] == [(1, 2)] * 3
+
+
+def is_asked(shop: Shop) -> bool:
+    """Whether somebody waits for a table of the source."""
+    return shop.source.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone() is not None

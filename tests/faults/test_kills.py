@@ -17,6 +17,7 @@ from support.databases import connect
 from replica_worker.checkpoints import Checkpoint
 
 STEPS = [*(point.value for point in Checkpoint), "before ack"]
+MANY_DAYS = 100  # so small that groups of three are made of them
 _LOCK = 7_001  # an advisory lock of the test's own
 
 
@@ -47,6 +48,29 @@ def test_children_killed_at_every_step_of_a_chunk_cost_nothing_but_time(
 
     assert {mark.name for mark in marks.iterdir()} == set(STEPS), "each step saw a death"
     expect_right_end(impatient)
+
+
+def test_children_killed_at_every_step_of_a_group_cost_nothing_but_time(
+    impatient: Shop, start_special: Callable[..., Program], tmp_path: Path
+) -> None:
+    words = impatient.open_small_days(MANY_DAYS)
+    impatient.worker("daily")
+    impatient.beat()
+    marks = tmp_path / "deaths"
+    marks.mkdir()
+    start_special(
+        "fatal",
+        FATAL_POINTS=",".join(STEPS),
+        FATAL_MARKS=str(marks),
+        FATAL_TASK="replica.replicate_group",
+    )
+
+    expect_success(impatient.start_replica(*words, "--wait"))
+
+    assert {mark.name for mark in marks.iterdir()} == set(STEPS), "each step saw a death"
+    expect_right_end(impatient, "STORE_DAYS")
+    assert impatient.chunks("group_day IS NOT NULL"), "other groups stayed together"
+    assert {chunk["failures"] for chunk in impatient.chunks()} == {0}
 
 
 def test_a_finalizer_killed_in_its_checks_is_followed_by_another(impatient: Shop) -> None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import signal
 
 import pytest
+from drive.holder import Holder
 from drive.programs import wait_until
 from drive.shop import Shop, day
 from drive.witness import expect_right_end
 from support.databases import connect
 
+from replica_worker.checkpoints import Checkpoint
+
 DAYS = ("--start", day(0), "--end", day(1))
+MANY_DAYS = 100  # so small that groups of three are made of them
 LONG = {"REPLICA_LEASE": "600", "REPLICA_LOST_AFTER": "600"}  # nothing comes back by waiting
 _LOCK = 7_002  # an advisory lock of the test's own
 
@@ -38,6 +42,30 @@ def test_a_chunk_that_outlasts_the_grace_goes_to_another_worker(impatient: Shop,
     assert impatient.wait_closed(run_id)["status"] == "succeeded"
     expect_right_end(impatient)
     assert impatient.chunks(same)[0]["attempt"] == 2
+    assert {chunk["failures"] + chunk["outages"] for chunk in impatient.chunks()} == {0}
+
+
+def test_a_group_that_outlasts_the_grace_goes_to_another_worker_as_it_is(
+    impatient: Shop, holder: Holder
+) -> None:
+    impatient.environment.update(LONG)
+    words = impatient.open_small_days(MANY_DAYS)
+    worker = holder.start(
+        Checkpoint.STAGED, HELD_TASK="replica.replicate_group", REPLICA_SHUTDOWN_GRACE="1"
+    )
+    run_id = impatient.begin(*words)
+    holder.wait()
+    caught = impatient.chunks("state = 'running'")
+    worker.popen.send_signal(signal.SIGTERM)
+    wait_until(lambda: not impatient.chunks("state = 'running'"), "a group that is given back")
+    worker.popen.wait(30)
+    impatient.worker("backfill")
+
+    assert impatient.wait_closed(run_id)["status"] == "succeeded"
+    expect_right_end(impatient, "STORE_DAYS")
+    again = impatient.chunks("attempt > 1")
+    assert [chunk["day"] for chunk in again] == [chunk["day"] for chunk in caught]
+    assert {(chunk["attempt"], chunk["group_day"]) for chunk in again} == {(2, caught[0]["day"])}
     assert {chunk["failures"] + chunk["outages"] for chunk in impatient.chunks()} == {0}
 
 

@@ -2,125 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date, timedelta
-
 import pytest
+from support.grouped import (
+    ALONE,
+    DAYS,
+    STAMPS,
+    TIMES,
+    backfill,
+    begin,
+    day_at,
+    expect_copy,
+    fill,
+    finish,
+    hand_out,
+    work_on_first_group,
+)
 from support.replica import DAY, Replica
-from support.specs import SALES, VERSIONED, columns, daily, spec_text
+from support.specs import SALES, VERSIONED, spec_text
 
 from replica_worker.checkpoints import Checkpoint, watch
 from replica_worker.errors import LeaseLostError
-from replica_worker.model.chunks import (
-    STRAYS,
-    Action,
-    ChunkId,
-    ChunkState,
-    HandOut,
-    Plan,
-    RunKind,
-    RunStatus,
-)
-from replica_worker.model.days import DayRange
+from replica_worker.model.chunks import STRAYS, Action, ChunkId, ChunkState, RunStatus
 from replica_worker.model.grouping import GroupRules
 from replica_worker.usecases.chunk_work import lock_name
 from replica_worker.usecases.group_work import work_on
 from replica_worker.usecases.inline import work_inline
-from replica_worker.usecases.runs import begin_run, feed_run, plan_run
 
 INSERT = 'INSERT INTO dbo."SALES" ("ID", "DAY", "AMOUNT", "NOTE")'
 LONG_AGO = "2020-01-01 00:00:00"
-MANY = GroupRules(most_days=5, fewest_hand_outs=1)
-ALONE = GroupRules(most_days=1)
-TIMES = daily(
-    "TIMES",
-    ["ID"],
-    "AT",
-    columns=columns(ID="bigint!", AT="datetime2(6)", NOTE="varchar(max)"),
-)
-STAMPS = daily(
-    "STAMPS",
-    ["ID"],
-    "AT",
-    columns=columns(ID="bigint!", AT="datetime", NOTE="nvarchar(40)"),
-)
-
-
-class Inbox:
-    """A dispatcher that keeps what it was handed."""
-
-    def __init__(self) -> None:
-        self.given: list[HandOut] = []
-
-    def send(self, kind: RunKind, given: Sequence[HandOut]) -> None:
-        self.given += given
 
 
 @pytest.fixture
 def replica(make_replica) -> Replica:
     return fill(make_replica(spec_text(SALES, VERSIONED, TIMES, STAMPS)))
-
-
-def day_at(at: int) -> date:
-    return DAY + timedelta(days=at)
-
-
-DAYS = DayRange(first=DAY, end=day_at(12))
-
-
-def fill(replica: Replica) -> Replica:
-    """Twelve days of which some are empty, with rows on both ends of a day."""
-    replica.make_source()
-    for at in range(12):
-        for number in range(at % 4):
-            key, day = at * 10 + number, day_at(at)
-            replica.insert("SALES", (key, day, number, f"sale {key}"))
-            replica.insert("VERSIONED", (key, day, f"note {key}", key.to_bytes(8)))
-            clock = ("00:00:00", "23:59:59.999", "12:00:00")[number]
-            replica.insert("TIMES", (key, f"{day} {clock}", "long " * key))
-            replica.insert("STAMPS", (key, f"{day} {clock}", None))
-    return replica
-
-
-def plan(replica: Replica, *tables: str, rules: GroupRules = MANY, days: DayRange = DAYS) -> Plan:
-    grouping = replica.with_policy(groups=rules)
-    return plan_run(grouping.deployment, RunKind.BACKFILL, days=days, tables=tables)
-
-
-def begin(replica: Replica, *tables: str, rules: GroupRules = MANY) -> str:
-    run_id = begin_run(replica.deployment, plan(replica, *tables, rules=rules), asked_by="tests")
-    assert run_id
-    return run_id
-
-
-def backfill(replica: Replica, *tables: str, rules: GroupRules = MANY) -> str:
-    run_id = begin(replica, *tables, rules=rules)
-    finish(replica, run_id)
-    return run_id
-
-
-def finish(replica: Replica, run_id: str) -> None:
-    run = work_inline(replica.deployment, run_id, worker="w", on_progress=lambda: None)
-    assert run.status is RunStatus.SUCCEEDED, run.error
-
-
-def hand_out(replica: Replica, run_id: str) -> list[HandOut]:
-    inbox = Inbox()
-    feed_run(replica.deployment, run_id, inbox)
-    return inbox.given
-
-
-def work_on_first_group(replica: Replica, run_id: str) -> ChunkState | None:
-    """Work on the group that begins on the first day of SALES."""
-    (group,) = [one for one in hand_out(replica, run_id) if one.chunk.day == DAY]
-    assert group.is_group
-    return work_on(replica.deployment, group, worker="w").state
-
-
-def expect_copy(replica: Replica, *tables: str) -> None:
-    for table in tables:
-        assert replica.target_rows(table) == replica.source_rows(table)
-    assert replica.staging_tables() == []
 
 
 def account(replica: Replica, run_id: str) -> list[tuple[object, ...]]:
@@ -359,48 +273,6 @@ def test_a_group_that_lost_one_lease_commits_nothing(replica: Replica) -> None:
     ], "what was still its own is given back"
 
 
-def test_a_group_sets_aside_its_own_extracts_and_no_newer_attempt_s(replica: Replica) -> None:
-    run_id = begin(replica, "SALES")
-
-    def be_overtaken(reached: Checkpoint) -> None:
-        if reached is Checkpoint.EXTRACTED:
-            (path,) = replica.exports.glob(f"SALES/{day_at(2)}/*.json")
-            path.write_text(path.read_text().replace('"attempt": 1', '"attempt": 2'))
-            replica.at_target(f"{INSERT} VALUES (31, '{day_at(-30)}', 0, 'a key of its own')")
-
-    watch(be_overtaken)
-    try:
-        assert work_on_first_group(replica, run_id) is ChunkState.PENDING
-    finally:
-        watch(None)
-    assert extracted_days(replica) == [day_at(2)]
-
-
-def test_a_commit_whose_answer_is_lost_sets_nothing_aside(replica: Replica) -> None:
-    run_id = begin(replica, "SALES")
-
-    def break_off(reached: Checkpoint) -> None:
-        if reached is Checkpoint.MERGED:
-            raise ConnectionResetError("the answer to COMMIT did not come")
-
-    watch(break_off)
-    try:
-        assert work_on_first_group(replica, run_id) is ChunkState.PENDING
-    finally:
-        watch(None)
-    days = [day_at(at) for at in range(5)]
-    assert extracted_days(replica) == days
-    rows = replica.deployment.ledger.chunks.of_run(run_id)
-    merged = [row.chunk.day for row in rows if row.state is ChunkState.MERGED]
-    assert merged == days, "what is merged is not given back"
-
-
-def extracted_days(replica: Replica) -> list[date]:
-    """Of the first group, the days of which a replay would find an extract."""
-    days = DayRange(first=DAY, end=day_at(5))
-    return [day for day in days if replica.deployment.archive.extracts("SALES", day)]
-
-
 def test_leases_of_a_group_are_required_all_together(replica: Replica) -> None:
     run_id = begin(replica, "SALES")
     hand_out(replica, run_id)
@@ -418,6 +290,22 @@ def test_leases_of_a_group_are_required_all_together(replica: Replica) -> None:
         assert not ledger.groups.keep(claims, lease_seconds=60)
         with pytest.raises(LeaseLostError):
             ledger.groups.require_leases(connection, claims)
+
+
+def test_chunks_of_a_group_come_due_together(replica: Replica) -> None:
+    run_id = begin(replica, "SALES")
+    hand_out(replica, run_id)
+    groups, warehouse = replica.deployment.ledger.groups, replica.deployment.warehouse
+    first = ChunkId(run_id=run_id, table="SALES", day=DAY)
+    with warehouse.sql.connect() as connection:
+        claims = groups.claim(first, worker="w", lease_seconds=60, connection=connection)
+    leased = "SELECT DISTINCT queued_at, lease_until FROM dbo.etl_progress WHERE state = 'running'"
+    assert len(replica.at_target(leased)) == 1
+    groups.keep(claims, lease_seconds=90)
+    assert len(replica.at_target(leased)) == 1
+    groups.give_back(claims, after_seconds=90)
+    given_back = "SELECT DISTINCT not_before FROM dbo.etl_progress WHERE state = 'pending'"
+    assert len(replica.at_target(given_back)) == 1
 
 
 def test_a_message_that_comes_again_takes_no_dead_group_over(replica: Replica) -> None:

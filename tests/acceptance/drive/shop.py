@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from celery import Celery
 from support.databases import Site, connect
 from support.specs import columns, daily, spec_text
 
@@ -119,6 +120,11 @@ _COUNT_CASH = """
     INSERT INTO "COM_5013"."STORE_DAYS"
     SELECT 'S' || n, %(day)s::date, n * 100.5 FROM generate_series(1, 5) n
 """
+_COUNT_CASH_DAILY = """
+    INSERT INTO "COM_5013"."STORE_DAYS"
+    SELECT 'S' || store, %s::date + number, number * 1.5
+    FROM generate_series(0, %s) number, generate_series(1, 3) store
+"""
 _LIST_ITEMS = """
     INSERT INTO "COM_5013"."ITEMS"
     SELECT 'i' || n, 'Item ' || n, n / 4.0, %s FROM generate_series(1, 40) n
@@ -170,6 +176,16 @@ class Shop:
             for statement in (_SELL, _SELL_LINES, _COUNT_CASH):
                 self.source.execute(statement, values)
 
+    def open_small_days(self, days: int, first: date = FIRST_DAY) -> tuple[str, ...]:
+        """Make the source's tables, with rows of STORE_DAYS alone; the words of its backfill."""
+        self.open(days=0)
+        self.source.execute(_COUNT_CASH_DAILY, [first, days - 1])
+        last = first + timedelta(days=days - 1)
+        return (
+            *("backfill", "--table", "STORE_DAYS"),
+            *("--start", first.isoformat(), "--end", last.isoformat()),
+        )
+
     @contextmanager
     def blocked(self, table: str) -> Iterator[None]:
         """Nobody can read the source's table while the block lasts; no plan waits to count it."""
@@ -219,6 +235,12 @@ class Shop:
 
     def beat(self, **settings: str) -> Program:
         return self.start(shell_argv(procfile_line(" beat ")), **settings)
+
+    def send_task(self, name: str) -> None:
+        """What beat does when a task is due."""
+        url = self.environment["REPLICA_BROKER_URL"]
+        with Celery(broker=url).connection_for_write() as connection:
+            Celery(broker=url).send_task(name, queue="daily", connection=connection)
 
     # ------------------------------------------------------------ what is to be seen
 

@@ -38,6 +38,7 @@ def expect_right_end(shop: Shop, *tables: str, most_attempts: int | None = MOST_
         assert max(chunk["attempt"] for chunk in shop.chunks()) <= most_attempts
     expect_nothing_left(shop)
     expect_whole_files(shop)
+    expect_extracts_in_force(shop)
 
 
 def merges(shop: Shop) -> tuple[object, ...]:
@@ -66,6 +67,15 @@ def expect_whole_files(shop: Shop) -> None:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         content = path.with_name(manifest["file"]).read_bytes()
         assert hashlib.sha256(content).hexdigest() == manifest["sha256"], path
+
+
+def expect_extracts_in_force(shop: Shop) -> None:
+    """What was merged is what a replay would merge: the manifest of that very attempt is there."""
+    for chunk in shop.chunks("sha256 IS NOT NULL"):
+        path = (shop.folder / "exports" / chunk["file"]).with_suffix(".json")
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        found = (manifest["sha256"], manifest["attempt"], manifest["rows"])
+        assert found == (chunk["sha256"], chunk["attempt"], chunk["rows_extracted"]), path
 
 
 def expect_success(waiting: Program, limit_seconds: float = 90) -> None:

@@ -1,0 +1,58 @@
+"""Collisions: deadlocks and lock time-outs, which hit a transaction that may just be repeated.
+
+Owns what is a collision and how often it is tried again. What is repeated must be a transaction
+of its own, undone as a whole.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+from tenacity.wait import wait_random_exponential
+
+from replica_worker.errors import (
+    ArchiveError,
+    BrokerError,
+    DatabaseUnreachableError,
+    MergeError,
+    ReplicaError,
+)
+from replica_worker.usecases.deployment import Deployment
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+_TRIES = 5
+_OTHER_TROUBLE = (ArchiveError, BrokerError, DatabaseUnreachableError, MergeError)
+
+
+def repeat_collisions(deployment: Deployment, transaction: Callable[[], T]) -> T:
+    """What the transaction returns, tried again some times if it collides with others."""
+
+    def is_collision(error: BaseException) -> bool:
+        return isinstance(error, Exception) and _is_collision(deployment, error)
+
+    tries = Retrying(
+        retry=retry_if_exception(is_collision),
+        stop=stop_after_attempt(_TRIES),
+        wait=wait_random_exponential(multiplier=0.1, max=5),
+        before_sleep=_log_collision,
+        reraise=True,
+    )
+    return tries(transaction)
+
+
+def _is_collision(deployment: Deployment, error: Exception) -> bool:
+    """Whether repeating just the transaction can help."""
+    told = deployment.target.translate_error(error, operation="use the warehouse")
+    return (
+        isinstance(told, ReplicaError) and told.retryable and not isinstance(told, _OTHER_TROUBLE)
+    )
+
+
+def _log_collision(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    _log.info("transaction tried again (try %d): %s", state.attempt_number, error)

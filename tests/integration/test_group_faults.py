@@ -1,0 +1,307 @@
+"""Groups that meet with trouble: the archive, the ledger and the source's book stay true."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+from support.databases import Site, connect
+from support.grouped import (
+    ALONE,
+    MANY,
+    STAMPS,
+    TIMES,
+    backfill,
+    begin,
+    day_at,
+    expect_copy,
+    fill,
+    finish,
+    hand_out,
+    work_on_first_group,
+)
+from support.replica import DAY, Replica
+from support.specs import SALES, VERSIONED, spec_text
+from support.waiting import wait_until
+
+from replica_worker.checkpoints import Checkpoint, watch
+from replica_worker.model.chunks import ChunkId, ChunkState, HandOut, RunStatus
+from replica_worker.usecases.group_work import work_on
+from replica_worker.usecases.runs import cancel_run, finalize_run, recover_chunks
+from replica_worker.usecases.source_door import source_slots
+
+
+@pytest.fixture
+def replica(make_replica) -> Replica:
+    return fill(make_replica(spec_text(SALES, VERSIONED, TIMES, STAMPS)))
+
+
+class StoppedError(BaseException):
+    """Ends the work at a checkpoint as a kill would: nothing is done after it."""
+
+
+@contextmanager
+def at(point: Checkpoint, do: Callable[[], None]) -> Iterator[list[Checkpoint]]:
+    """Do something the first time that the point is passed; the points that were passed."""
+    seen: list[Checkpoint] = []
+
+    def look(reached: Checkpoint) -> None:
+        seen.append(reached)
+        if reached is point and seen.count(point) == 1:
+            do()
+
+    watch(look)
+    try:
+        yield seen
+    finally:
+        watch(None)
+
+
+def stop() -> None:
+    raise StoppedError
+
+
+def extracts_of(replica: Replica, run_id: str) -> dict[object, int]:
+    """The attempt of the extract that is in force, by day of the first group."""
+    return {
+        day: manifest.attempt
+        for day in map(day_at, range(5))
+        for name, manifest in replica.deployment.archive.extracts("SALES", day)
+        if name.run_id == run_id
+    }
+
+
+def counted(replica: Replica, where: str) -> list[tuple[object, ...]]:
+    """Failures and outages of the chunks."""
+    return replica.at_target(f"SELECT failures, outages FROM dbo.etl_progress WHERE {where}")
+
+
+def let_leases_run_out(replica: Replica) -> None:
+    replica.at_target("UPDATE dbo.etl_progress SET lease_until = lease_until - interval '1 hour'")
+
+
+def sweep(replica: Replica, run_id: str, *, most_attempts: int = 5) -> None:
+    replica.deployment.ledger.chunks.sweep(
+        run_id, lost_after_seconds=3600, most_attempts=most_attempts
+    )
+
+
+def test_extracts_stay_in_force_whatever_comes_after_the_commit(replica: Replica) -> None:
+    run_id = begin(replica, "SALES")
+    with at(Checkpoint.MERGED, stop), pytest.raises(StoppedError):
+        work_on_first_group(replica, run_id)
+    assert replica.row_places("SALES")
+    assert len(extracts_of(replica, run_id)) == 5
+
+
+def test_a_stalled_worker_leaves_alone_what_others_extracted_since(replica: Replica) -> None:
+    run_id = begin(replica, "SALES")
+
+    def others_do_it() -> None:
+        replica.at_target(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
+        )
+        let_leases_run_out(replica)
+        sweep(replica, run_id)
+        replica.at_target("UPDATE dbo.etl_progress SET state = 'pending' WHERE state = 'queued'")
+        finish(replica, run_id)
+
+    with at(Checkpoint.EXTRACTED, others_do_it):
+        work_on_first_group(replica, run_id)
+    expect_copy(replica, "SALES")
+    assert set(extracts_of(replica, run_id).values()) == {2}
+    assert len(extracts_of(replica, run_id)) == 5
+
+
+def test_the_days_of_a_group_that_took_its_worker_down_used_up_no_try(replica: Replica) -> None:
+    run_id = begin(replica, "SALES")
+    with at(Checkpoint.EXTRACTED, stop), pytest.raises(StoppedError):
+        work_on_first_group(replica, run_id)
+    let_leases_run_out(replica)
+    sweep(replica, run_id, most_attempts=1)
+    rows = replica.deployment.ledger.chunks.of_run(run_id)
+    assert {row.state for row in rows} == {ChunkState.PENDING, ChunkState.QUEUED}
+    assert set(counted(replica, "TRUE")) == {(0, 0)}
+    replica.at_target("UPDATE dbo.etl_progress SET state = 'pending' WHERE state = 'queued'")
+    finish(replica, run_id)
+    expect_copy(replica, "SALES")
+
+
+STEPS = [point for point in Checkpoint if point is not Checkpoint.MERGED]
+
+
+def lose_connections(replica: Replica) -> None:
+    replica.at_target(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+
+
+@pytest.mark.parametrize("point", STEPS)
+def test_a_group_whose_connection_is_lost_is_given_back(
+    replica: Replica, point: Checkpoint
+) -> None:
+    run_id = begin(replica, "SALES")
+    with at(point, lambda: lose_connections(replica)):
+        assert work_on_first_group(replica, run_id) is ChunkState.PENDING
+    assert counted(replica, "state = 'pending'") == [(0, 1)] * 5
+    assert replica.target_rows("SALES") == []
+    replica.end_delays()
+    replica.at_target("UPDATE dbo.etl_progress SET state = 'pending' WHERE state = 'queued'")
+    finish(replica, run_id)
+    expect_copy(replica, "SALES")
+    assert len(extracts_of(replica, run_id)) == 5
+
+
+@pytest.mark.parametrize("point", STEPS)
+def test_a_chunk_whose_connection_is_lost_is_given_back(
+    replica: Replica, point: Checkpoint
+) -> None:
+    with at(point, lambda: lose_connections(replica)):
+        outcome = replica.load("SALES", day_at(3))
+    assert outcome.returned is ChunkState.PENDING
+    assert counted(replica, "TRUE") == [(0, 1)]
+
+
+def test_a_proof_that_fails_is_not_tried_again_with_the_same_rows(replica: Replica) -> None:
+    run_id = begin(replica, "SALES")
+
+    def give_rows() -> None:
+        replica.at_target(f"INSERT INTO dbo.\"SALES\" VALUES (999, '{day_at(3)}', 0, 'meanwhile')")
+
+    with at(Checkpoint.STAGED, give_rows) as seen:
+        assert work_on_first_group(replica, run_id) is ChunkState.PENDING
+    assert seen.count(Checkpoint.STAGED) == 1
+    assert extracts_of(replica, run_id) == {}
+
+
+def test_what_a_group_asked_of_the_source_is_counted_though_it_was_taken_apart(
+    replica: Replica,
+) -> None:
+    backfill(replica, "SALES")
+    replica.at_target('UPDATE dbo."SALES" SET "NOTE" = \'edited\' WHERE "ID" = 31')
+    run_id = begin(replica, "SALES")
+    work_on_first_group(replica, run_id)
+    (use,) = replica.at_target(
+        "SELECT sum(source_connections), sum(source_rows) FROM dbo.etl_progress WHERE run_id = %s",
+        run_id,
+    )
+    assert use == (1, 6)
+
+
+@pytest.mark.parametrize("is_grouped", [True, False], ids=["group", "chunk"])
+@pytest.mark.parametrize("ends", ["cancelled", "failed"])
+def test_what_was_never_merged_is_not_in_force_when_its_run_is_closed(
+    replica: Replica, ends: str, is_grouped: bool
+) -> None:
+    run_id = begin(replica, "SALES", rules=MANY if is_grouped else ALONE)
+    given = next(one for one in hand_out(replica, run_id) if one.chunk.day == day_at(0))
+    with at(Checkpoint.STAGED, stop), pytest.raises(StoppedError):
+        work_on(replica.deployment, given, worker="w")
+    assert extracts_of(replica, run_id)
+    if ends == "failed":
+        replica.at_target(
+            "UPDATE dbo.etl_progress SET group_day = NULL, failures = 99 WHERE state = 'running'"
+        )
+    let_leases_run_out(replica)
+    sweep(replica, run_id)
+    cancel_run(replica.deployment, run_id)
+
+    closed = finalize_run(replica.deployment, run_id, worker="w")
+
+    assert closed
+    assert closed.status is RunStatus.CANCELLED
+    assert extracts_of(replica, run_id) == {}
+
+
+def test_extracts_of_a_group_are_as_old_as_what_was_read(replica: Replica) -> None:
+    run_id = begin(replica, "SALES")
+    work_on_first_group(replica, run_id)
+    starts = {
+        manifest.started_at
+        for day in map(day_at, range(5))
+        for name, manifest in replica.deployment.archive.extracts("SALES", day)
+    }
+    assert len(starts) == 1
+
+
+def test_a_group_that_finds_no_slot_waits_and_stays_together(replica: Replica) -> None:
+    few = replica.with_policy(source_connections=1, slot_wait_seconds=0)
+    run_id = begin(few, "SALES")
+    warehouse = few.deployment.warehouse
+    with warehouse.sql.connect() as other, warehouse.lock_slot(other, source_slots(few.deployment)):
+        assert work_on_first_group(few, run_id) is ChunkState.PENDING
+    few.end_delays()
+    (again,) = hand_out(few, run_id)
+    assert (again.chunk.day, again.is_group) == (DAY, True)
+    assert work_on(few.deployment, again, worker="w").state is ChunkState.MERGED
+    assert set(counted(few, "TRUE")) == {(0, 0)}
+
+
+@pytest.mark.parametrize("is_unfit", [False, True], ids=["merged", "taken apart"])
+def test_a_run_that_is_cancelled_in_mid_group_is_closed(replica: Replica, is_unfit: bool) -> None:
+    run_id = begin(replica, "SALES")
+
+    def interrupt() -> None:
+        cancel_run(replica.deployment, run_id)
+        if is_unfit:
+            replica.at_target(f"INSERT INTO dbo.\"SALES\" VALUES (999, '{day_at(3)}', 0, 'new')")
+
+    with at(Checkpoint.STAGED, interrupt):
+        state = work_on_first_group(replica, run_id)
+    assert state is (ChunkState.PENDING if is_unfit else ChunkState.MERGED)
+    closed = finalize_run(replica.deployment, run_id, worker="w")
+    assert closed
+    done = 0 if is_unfit else 5
+    assert (closed.status, closed.chunks_done) == (RunStatus.CANCELLED, done)
+    assert len(extracts_of(replica, run_id)) == done
+
+
+def claim(replica: Replica, run_id: str) -> object:
+    first = HandOut(chunk=ChunkId(run_id=run_id, table="SALES", day=DAY), is_group=True)
+    return work_on(replica.deployment, first, worker="w").state
+
+
+def feed(replica: Replica, run_id: str) -> object:
+    return len(hand_out(replica, run_id))
+
+
+def recover(replica: Replica, run_id: str) -> object:
+    recover_chunks(replica.deployment, run_id)
+    return {row.state for row in replica.deployment.ledger.chunks.of_run(run_id)}
+
+
+def cancel(replica: Replica, run_id: str) -> object:
+    return cancel_run(replica.deployment, run_id)
+
+
+@pytest.mark.parametrize(
+    ("state", "do", "done"),
+    [
+        ("pending", feed, 4),
+        ("queued", claim, ChunkState.MERGED),
+        ("running", recover, {ChunkState.PENDING}),
+        ("queued", cancel, 13),
+    ],
+    ids=["feed", "claim", "sweep", "cancel"],
+)
+def test_statements_over_many_chunks_are_repeated_after_a_deadlock(
+    replica: Replica,
+    site: Site,
+    state: str,
+    do: Callable[[Replica, str], object],
+    done: object,
+) -> None:
+    run_id = begin(replica, "SALES")
+    replica.at_target("UPDATE dbo.etl_progress SET state = %s, lease_until = '2000-01-01'", state)
+    touch = "UPDATE dbo.etl_progress SET worker = worker WHERE day = %s"
+    waits = "SELECT 1 FROM pg_locks WHERE NOT granted"
+    with ThreadPoolExecutor(1) as pool, connect(site.target_url) as other:
+        with other.transaction():
+            other.execute(touch, [day_at(3)])
+            result = pool.submit(do, replica, run_id)
+            wait_until(lambda: bool(replica.at_target(waits)), "a statement that waits")
+            other.execute(touch, [DAY])  # who began to wait first is the one that is undone
+        assert result.result(30) == done
