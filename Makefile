@@ -25,7 +25,7 @@ demo: setup ## show it working on this machine with its own servers (ARGS="..." 
 lint: setup-dev ## check format, style and types
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
-	@$(BIN)/mypy --strict replica_worker scripts
+	@$(BIN)/mypy --strict replica_worker scripts benchmarks
 
 test: lint ## lint, then run all tests (ARGS="..." are passed to pytest)
 	@exec $(BIN)/pytest $(ARGS)

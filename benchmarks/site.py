@@ -40,6 +40,11 @@ class Site:
             )
             connection.execute("CHECKPOINT")
 
+    def empty_target(self, table: str) -> None:
+        """Give the product a target without rows of one table."""
+        with psycopg.connect(self.target, autocommit=True) as connection:
+            connection.execute(f'TRUNCATE "{TARGET_SCHEMA}"."{table}"')
+
     def delete_day(self, day: str) -> None:
         """Take a day away from the product's target."""
         with psycopg.connect(self.target, autocommit=True) as connection:

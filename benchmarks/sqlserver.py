@@ -174,15 +174,19 @@ def _measure(url: str, columns: int, rows: int) -> str:
         costs = [[way() for way in ways] for _ in range(_TURNS)]
     reads, bare_reads, loads, bare_loads = zip(*costs, strict=True)
     ratios = (
-        _median(reads, "cpu") / _median(bare_reads, "cpu"),
-        _median(loads, "seconds") / _median(bare_loads, "seconds"),
-        _median(loads, "cpu") / _median(bare_loads, "cpu"),
+        _cpu(reads) / _cpu(bare_reads),
+        _seconds(loads) / _seconds(bare_loads),
+        _cpu(loads) / _cpu(bare_loads),
     )
     return f"| {columns} | {rows:,} | " + " | ".join(f"{ratio:.2f}" for ratio in ratios) + " |"
 
 
-def _median(costs: Sequence[Cost], figure: str) -> float:
-    return statistics.median(getattr(cost, figure) for cost in costs)
+def _seconds(costs: Sequence[Cost]) -> float:
+    return statistics.median(cost.seconds for cost in costs)
+
+
+def _cpu(costs: Sequence[Cost]) -> float:
+    return statistics.median(cost.cpu for cost in costs)
 
 
 def _cost_of(step: Callable[[], object]) -> Cost:
@@ -219,7 +223,8 @@ def _make_rows(table: TableSpec, rows: int) -> list[pa.RecordBatch]:
     whole = pa.Table.from_arrays(
         [_values(column, numbers) for column in table.columns], schema=table.arrow_schema
     )
-    return whole.to_batches(max_chunksize=_ROWS_PER_BATCH)
+    batches: list[pa.RecordBatch] = whole.to_batches(max_chunksize=_ROWS_PER_BATCH)
+    return batches
 
 
 def _values(column: ColumnSpec, numbers: range) -> pa.Array:
@@ -234,10 +239,14 @@ def _values(column: ColumnSpec, numbers: range) -> pa.Array:
         "bit": lambda n: n % 97 == 0,
         "smallint": lambda n: n % 400,
     }
-    value = made.get(column.type.base, lambda n: n)
+    value = made.get(column.type.base, _number_itself)
     return pa.array(
         [None if column.nullable and n % 11 == 0 else value(n) for n in numbers], column.type.arrow
     )
+
+
+def _number_itself(number: int) -> object:
+    return number
 
 
 if __name__ == "__main__":

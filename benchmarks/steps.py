@@ -101,7 +101,7 @@ class Steps:
                 "target": sql.Identifier(TARGET_SCHEMA, self.table.target_name),
                 "staging": sql.Identifier("replica_stage", _STAGING),
             }
-            driver = connection.connection.driver_connection
+            driver: Any = connection.connection.driver_connection
             make = (
                 "DROP TABLE IF EXISTS {limit}; CREATE TABLE {limit} (LIKE {target} INCLUDING ALL)"
             )
@@ -175,7 +175,8 @@ class Steps:
                 key=sql.Identifier(self.table.key[0]),
             )
             self._merge(connection)
-            connection.connection.driver_connection.execute(change.as_string(None))
+            driver: Any = connection.connection.driver_connection
+            driver.execute(change.as_string(None))
             connection.commit()
             return timed(lambda: self._merge(connection))
 

@@ -17,15 +17,17 @@ KEY = "ID"
 DAY_COLUMN = "SALES_DATE"
 VERSION = "UPDATE_TIMESTAMP"
 FIRST_DAY = date(2026, 1, 1)
+SMALL, SMALL_FIRST_DAY = "SMALL_SALES", date(2024, 1, 1)  # so that none of many days is to come
 
-_TIME_OF_DAY = "(DATE '2026-01-01' + {day}) + interval '8 hours' + (n % 50400) * interval '{tick}'"
+_TIME_OF_DAY = "(DATE '{first}' + {day}) + interval '8 hours' + (n % 50400) * interval '{tick}'"
 
 
 def _instant(tick: str) -> str:
     return _TIME_OF_DAY.replace("{tick}", tick)
 
 
-# Name, type in the spec file, and the value as an expression of the row's number `n` and {day}.
+# Name, type in the spec file, and the value as an expression of the row's number `n`, the table's
+# {first} day and how many days the row's {day} comes after it.
 _KEYS = (
     (KEY, "bigint", "n"),
     (DAY_COLUMN, "datetime", _instant("1 second")),
@@ -33,7 +35,7 @@ _KEYS = (
 )
 _REST = (
     ("SALES_NO", "varchar(45)", "'S' || lpad(n::text, 12, '0')"),
-    ("BUSINESS_DATE", "date", "DATE '2026-01-01' + {day}"),
+    ("BUSINESS_DATE", "date", "DATE '{first}' + {day}"),
     ("LOCATION_ID", "int", "1000 + n % 61"),
     ("TERMINAL_NO", "smallint", "1 + n % 4"),
     ("CASHIER", "varchar(60)", "'Cashier ' || n % 700"),
@@ -66,6 +68,7 @@ class Table:
     rows: int
     days: int
     columns: int = 25
+    first_day: date = FIRST_DAY
 
     @property
     def rows_per_day(self) -> int:
@@ -75,7 +78,7 @@ class Table:
     @property
     def last_day(self) -> date:
         """The last day that has rows."""
-        return FIRST_DAY + timedelta(days=self.days - 1)
+        return self.first_day + timedelta(days=self.days - 1)
 
     def spec(self) -> dict[str, Any]:
         """The table as the spec file describes it."""
@@ -98,7 +101,10 @@ class Table:
             f'"{name}" {_stored_as(kind)}{" NOT NULL" if name in (KEY, DAY_COLUMN) else ""}'
             for name, kind, _ in self._columns()
         )
-        values = ", ".join(value.replace("{day}", f"({day})") for _, _, value in self._columns())
+        values = ", ".join(
+            value.replace("{first}", str(self.first_day)).replace("{day}", f"({day})")
+            for _, _, value in self._columns()
+        )
         name = f'"{SCHEMA}"."{self.name}"'
         return [
             f"CREATE TABLE {name} ({made})",

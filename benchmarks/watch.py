@@ -7,8 +7,9 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 _LOOK_SECONDS = 0.05
@@ -24,12 +25,14 @@ class Cost:
     seconds: float  # of the whole command, or of the part that it timed itself
     peak_mb: float  # resident memory of the command and all its children together
     said: str  # what it wrote to stdout
+    more: Mapping[str, float] = field(default_factory=dict)  # what else it measured itself
 
 
 def run_watched(command: Sequence[str], environment: Mapping[str, str]) -> Cost:
     """Run to the end; RuntimeError with the command's last words if it fails.
 
-    A command whose last line is JSON with a member `seconds` has timed itself.
+    A command whose last line is JSON with a member `seconds` has timed itself; the line's other
+    members are figures by their names.
     """
     started = time.monotonic()
     child = subprocess.Popen(
@@ -39,33 +42,54 @@ def run_watched(command: Sequence[str], environment: Mapping[str, str]) -> Cost:
         stderr=subprocess.STDOUT,
         text=True,
     )
-    peak, done = [0], threading.Event()
-    watcher = threading.Thread(target=_watch, args=(child.pid, peak, done))
-    watcher.start()
-    try:
-        said, _ = child.communicate(timeout=_LIMIT_SECONDS)
-    finally:
-        done.set()
-        watcher.join()
-        if child.poll() is None:
-            child.kill()
+    with watch_memory(child.pid) as peaks:
+        try:
+            said, _ = child.communicate(timeout=_LIMIT_SECONDS)
+        finally:
+            if child.poll() is None:
+                child.kill()
     seconds = time.monotonic() - started
     if child.returncode != 0:
         raise RuntimeError(f"{command[0]} … {command[-1]} failed: {said[-1500:]}")
-    own = _own_seconds(said)
-    return Cost(seconds=own or seconds, peak_mb=peak[0] * _PAGE / _MEGABYTE, said=said)
+    more = _own_figures(said)
+    own = more.pop("seconds", seconds)
+    return Cost(seconds=own, peak_mb=peaks.together_mb, said=said, more=more)
 
 
-def _own_seconds(said: str) -> float | None:
+def _own_figures(said: str) -> dict[str, float]:
     lines = said.strip().splitlines()
     if not lines or not lines[-1].startswith('{"seconds"'):
-        return None
-    return float(json.loads(lines[-1])["seconds"])
+        return {}
+    return {name: float(figure) for name, figure in json.loads(lines[-1]).items()}
 
 
-def _watch(pid: int, peak: list[int], done: threading.Event) -> None:
+@dataclass(kw_only=True)
+class Peaks:
+    """The most resident memory that was seen, in MB."""
+
+    together_mb: float = 0  # of a process and all its children
+    child_mb: float = 0  # of that child that had most
+
+
+@contextmanager
+def watch_memory(pid: int) -> Iterator[Peaks]:
+    """Look at a process and its children for as long as the block lasts."""
+    peaks, done = Peaks(), threading.Event()
+    watcher = threading.Thread(target=_watch, args=(pid, peaks, done))
+    watcher.start()
+    try:
+        yield peaks
+    finally:
+        done.set()
+        watcher.join()
+
+
+def _watch(pid: int, peaks: Peaks, done: threading.Event) -> None:
     while not done.wait(_LOOK_SECONDS):
-        peak[0] = max(peak[0], sum(map(_resident_pages, _family(pid))))
+        family = _family(pid)
+        together = sum(map(_resident_pages, family)) * _PAGE / _MEGABYTE
+        peaks.together_mb = max(peaks.together_mb, together)
+        peaks.child_mb = max(peaks.child_mb, *map(_most_resident_mb, family[1:]), 0)
 
 
 def _family(pid: int) -> list[int]:
@@ -84,6 +108,16 @@ def _resident_pages(pid: int) -> int:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     except (OSError, IndexError):
         return 0
+
+
+def _most_resident_mb(pid: int) -> float:
+    """At most until now, as the kernel noted it: no peak lies between two looks."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0.0
+    found = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(found[0]) * 1024 / _MEGABYTE if found else 0.0  # one that has just ended has none
 
 
 def processor_seconds(pid: int) -> float:

@@ -29,8 +29,8 @@ def main() -> None:
 
 
 @contextmanager
-def running_worker(processes: int, environment: Mapping[str, str]) -> Iterator[None]:
-    """A worker of so many processes that is ready; it ends with the block."""
+def running_worker(processes: int, environment: Mapping[str, str]) -> Iterator[int]:
+    """A worker of so many processes that is ready: its parent's pid. It ends with the block."""
     queues = ["worker", "-Q", "backfill,daily", "-c", str(processes), "--loglevel", "WARNING"]
     with subprocess.Popen(
         [*_CELERY, *queues],
@@ -40,7 +40,7 @@ def running_worker(processes: int, environment: Mapping[str, str]) -> Iterator[N
     ) as worker:
         try:
             _wait_until_ready(environment)
-            yield
+            yield worker.pid
         finally:
             worker.terminate()
 

@@ -70,7 +70,9 @@ def connect_deployment(settings: Settings) -> Deployment:
                 bytes_per_second=settings.source_bytes_per_second,
             ),
             split=SplitRules(most_rows=settings.read_rows, seconds=settings.read_seconds),
-            groups=GroupRules(most_days=settings.group_days),
+            groups=GroupRules(
+                most_days=settings.group_days, fewest_hand_outs=settings.source_connections
+            ),
             count_seconds=settings.count_timeout,
             recheck_nights=settings.recheck_nights,
             delete_guard=DeleteGuard(largest_share=settings.delete_share),

@@ -50,6 +50,10 @@ def _notes(forecast: Forecast, end: datetime | None, zone: ZoneInfo) -> Sequence
     else:
         done = f"; begun now, it would be done about {when(end, zone)}" if end else ""
         lines.append(f"about {_duration(forecast.seconds)} of work for {shared}{done}")
+    chunks = sum(one.chunks for one in forecast.tables)
+    hand_outs = sum(one.hand_outs for one in forecast.tables)
+    if hand_outs < chunks:
+        lines.append(f"small days go together: {chunks:,} chunks in {hand_outs:,} pieces of work")
     guessed = [one.table for one in forecast.tables if one.is_guess and one.source_bytes]
     if guessed:
         lines.append(f"a guess from column types, not measured: the bytes of {', '.join(guessed)}")

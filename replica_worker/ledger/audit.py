@@ -63,8 +63,13 @@ class Audit:
         self._engine = engine
         self._audit = metadata.tables[f"{metadata.schema}.dimension_refresh_audit"]
 
-    def record(self, connection: sa.Connection, entry: AuditEntry) -> None:
-        """Write the entry in the caller's transaction, in place of an earlier attempt's."""
+    def record(
+        self, connection: sa.Connection, entry: AuditEntry, *, is_first: bool = False
+    ) -> None:
+        """Write the entry in the caller's transaction, in place of an earlier attempt's.
+
+        `is_first`: there was no attempt before.
+        """
         key = {
             "run_id": entry.chunk.run_id,
             "table_name": entry.chunk.table,
@@ -72,10 +77,11 @@ class Audit:
             "check_name": entry.check_name,
         }
         audit = self._audit
-        connection.execute(
-            sa.delete(audit).where(*(audit.c[name] == value for name, value in key.items())),
-            execution_options={DEFERRED: True},
-        )
+        if not is_first:
+            connection.execute(
+                sa.delete(audit).where(*(audit.c[name] == value for name, value in key.items())),
+                execution_options={DEFERRED: True},
+            )
         connection.execute(
             sa.insert(audit).values(
                 **key,

@@ -26,21 +26,24 @@ def claim_where(
     *,
     worker: str,
     lease_seconds: float,
+    takes_over: bool = True,
     along: Iterable[sa.ColumnElement[Any]] = (),
 ) -> Any:
     """Claim those of the chunks that are open and not under a living lease; for `read_claim`.
 
-    `along`: what the database is asked in the same statement for every chunk that is claimed.
+    `takes_over`: those whose lease has run out, too. `along`: what the database is asked in the
+    same statement for every chunk that is claimed.
     """
     run = runs.alias("run")
+    is_free = chunks.c.state.in_([ChunkState.PENDING, ChunkState.QUEUED])
+    has_run_out = sa.and_(
+        chunks.c.state == ChunkState.RUNNING, chunks.c.lease_until < one_instant()
+    )
     return (
         sa.update(chunks)
         .where(
             which,
-            sa.or_(
-                chunks.c.state.in_([ChunkState.PENDING, ChunkState.QUEUED]),
-                sa.and_(chunks.c.state == ChunkState.RUNNING, chunks.c.lease_until < one_instant()),
-            ),
+            sa.or_(is_free, has_run_out) if takes_over else is_free,
             is_due(chunks),
             run.c.run_id == chunks.c.run_id,
             run.c.status == RunStatus.RUNNING,

@@ -34,7 +34,10 @@ class Groups:
     def claim(
         self, first: ChunkId, *, worker: str, lease_seconds: float, connection: sa.Connection
     ) -> list[Claim]:
-        """Claim the chunks of the group that are to be had, oldest first; commits."""
+        """Claim the chunks of the group that are to be had, oldest first; commits.
+
+        Not those whose worker died: the sweep takes the group apart.
+        """
         chunks = self._chunks
         which = sa.and_(
             chunks.c.run_id == first.run_id,
@@ -43,7 +46,12 @@ class Groups:
             chunks.c.group_day == first.day,
         )
         statement = claim_where(
-            chunks, self._runs, which, worker=worker, lease_seconds=lease_seconds
+            chunks,
+            self._runs,
+            which,
+            worker=worker,
+            lease_seconds=lease_seconds,
+            takes_over=False,
         )
         rows = connection.execute(statement).all()
         connection.commit()

@@ -46,6 +46,7 @@ class TableForecast:
 
     table: str
     chunks: int
+    hand_outs: int  # fewer than chunks where small days go together
     rows: int | None  # None: not known
     is_counted: bool  # all rows were counted at the source, but for the strays
     source_bytes: int | None
@@ -122,6 +123,7 @@ def _foretell_table(plan: Plan, table: TableSpec, past: Sequence[PastLoad]) -> T
     return TableForecast(
         table=table.name,
         chunks=len(chunks),
+        hand_outs=len({chunk.group_day or chunk.day for chunk in chunks}),
         rows=rows,
         is_counted=unknown == 0,
         source_bytes=None if rows is None else round(rows * source_each),

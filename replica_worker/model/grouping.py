@@ -30,7 +30,7 @@ class GroupRules:
     most_days: int = 100  # of one group; 1: every chunk is handed out alone
     most_values: int = 500_000  # rows × columns of one group, which are in memory at once
     seconds: float = 5  # that reading one group is meant to take
-    fewest_hand_outs: int = 32  # of a run, so that many workers find something to do
+    fewest_hand_outs: int = 16  # of a run, so that all who may read at once have something to do
 
     def rows_per_group(self, table: TableSpec, rows_per_second: float | None) -> int:
         """At the pace that the table was read at before; None: that is not known."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -43,6 +44,7 @@ from replica_worker.usecases.source_door import open_source
 
 _log = logging.getLogger(__name__)
 _MOST_GROWTH = 2  # times the rows that a group may have; days grow after they were counted
+_WRITERS = 4  # files that are written at once
 _MOST_BYTES = 64 * 1024 * 1024  # of a group's rows in Arrow
 
 
@@ -111,18 +113,14 @@ def load_group(deployment: Deployment, group: GroupWork) -> None:
         kind = cheapest_kind(group.spec)
         started_at = group.first.now()
         digests, rows = _read_days(deployment, snapshot, group, kind)
-    days: list[_LoadedDay] = []
+    days = _write_days(deployment, group, started_at, digests, rows)
+    rows.clear()
+    give_memory_back()
+    passed(Checkpoint.EXTRACTED)
     try:
-        for work in group.works:
-            day = work.claim.chunk.day
-            days.append(_write_day(deployment, work, started_at, digests[day], rows.pop(day, [])))
-        give_memory_back()
-        passed(Checkpoint.EXTRACTED)
         _merge_days(deployment, group, days, extract_seconds=time.monotonic() - started)
-    except (MergeError, LeaseLostError):
-        # Nothing was committed, which is not certain of other errors.
-        for loaded in days:
-            set_aside_unmerged(deployment, [loaded.replicated.name], loaded.work.claim)
+    except (MergeError, LeaseLostError):  # nothing was committed, which is not sure of other errors
+        _set_aside(deployment, days)
         raise
 
 
@@ -150,6 +148,29 @@ def _read_days(
     return digests, rows
 
 
+def _write_days(
+    deployment: Deployment,
+    group: GroupWork,
+    started_at: datetime,
+    digests: Mapping[date, Digest],
+    rows: Mapping[date, Sequence[pa.RecordBatch]],
+) -> list[_LoadedDay]:
+    """Write the days' files, some at a time: each waits for the disk or the object store."""
+
+    def write(work: ChunkWork) -> _LoadedDay:
+        day = work.claim.chunk.day
+        return _write_day(deployment, work, started_at, digests[day], rows.get(day, ()))
+
+    with ThreadPoolExecutor(_WRITERS, thread_name_prefix="extract") as writers:
+        under_way = [writers.submit(write, work) for work in group.works]
+    errors = [error for writing in under_way if (error := writing.exception())]
+    days = [writing.result() for writing in under_way if not writing.exception()]
+    if errors:
+        _set_aside(deployment, days)
+        raise errors[0]
+    return days
+
+
 def _write_day(
     deployment: Deployment,
     work: ChunkWork,
@@ -170,7 +191,7 @@ def _write_day(
     )
     manifest = deployment.archive.write(order, rows)
     if manifest.rows != digest.rows:
-        set_aside_unmerged(deployment, [name], work.claim)
+        set_aside_unmerged(deployment, [name], attempt=work.claim.attempt)
         raise MergeError(
             operation="extract the chunk",
             cause=f"{manifest.rows} rows arrived of the {digest.rows} that the source counted",
@@ -313,6 +334,7 @@ def _record(
                 source_rows_read=day.digest.rows,
                 source_bytes_read=day.arrow_bytes,
             ),
+            is_first=claim.attempt == 1,
         )
         ledger.chunks.finish_leased(
             connection,
@@ -333,6 +355,12 @@ def _count_unparsable_dates(
     if count(group.connection, group.source_rows.on(Side.WAREHOUSE)) == 0:
         return [0] * len(days)
     return [count(group.connection, day.work.source_rows.on(Side.WAREHOUSE)) for day in days]
+
+
+def _set_aside(deployment: Deployment, days: Iterable[_LoadedDay]) -> None:
+    for day in days:
+        attempt = day.work.claim.attempt
+        set_aside_unmerged(deployment, [day.replicated.name], attempt=attempt)
 
 
 def _unfit(cause: str) -> GroupError:

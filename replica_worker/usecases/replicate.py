@@ -138,7 +138,7 @@ def merge_extract(
         )
     except BaseException as error:
         if isinstance(error, MergeError):
-            set_aside_unmerged(deployment, extracts, work.claim)
+            set_aside_unmerged(deployment, extracts, attempt=work.claim.attempt)
         drop_staging_quietly(deployment, work, chunk.staging)
         raise
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 
 from replica_worker.archive.archive import ExtractName
 from replica_worker.errors import ArchiveError
-from replica_worker.ledger.chunk_rows import Claim
 from replica_worker.model.chunks import ChunkId
 from replica_worker.model.specs import Strategy, TableSpec
 from replica_worker.usecases.chunk_work import ChunkWork
@@ -18,16 +17,19 @@ _OF_OTHERS = ("again", "from-")  # parts: a child's chunk brought them, or anoth
 
 
 def set_aside_unmerged(
-    deployment: Deployment, extracts: Iterable[ExtractName], claim: Claim
+    deployment: Deployment, extracts: Iterable[ExtractName], *, attempt: int
 ) -> None:
-    """Take what this attempt has surely not merged out of what a replay would merge."""
-    try:
-        for name in extracts:
+    """Take what this attempt surely did not merge out of what a replay would merge.
+
+    Whoever lost the chunk in the meantime leaves the newer attempt's extracts alone.
+    """
+    for name in extracts:
+        try:
             found = deployment.archive.find_manifest(name)
-            if found and found.attempt == claim.attempt:
+            if found and found.attempt == attempt:
                 deployment.archive.set_aside(name)
-    except ArchiveError as error:
-        _log.warning("%s", error)
+        except ArchiveError as error:
+            _log.warning("%s", error)
 
 
 def set_aside_earlier(deployment: Deployment, work: ChunkWork) -> None:

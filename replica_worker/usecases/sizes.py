@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from datetime import date, timedelta
 
+import sqlalchemy as sa
+
 from replica_worker.engines.interface import Snapshot
 from replica_worker.engines.values import RowSelection, Side
 from replica_worker.errors import ReplicaError
@@ -60,11 +62,20 @@ def group_plan(deployment: Deployment, plan: Plan) -> Plan:
     most = {table.name: rules.rows_per_group(table, None) for table in tables}
     if rules.days_per_group(len(small_chunks(plan, most))) < 2:
         return plan  # and no pace is asked for
-    paces = deployment.ledger.paces
     limits = {
-        table.name: rules.rows_per_group(table, paces.read_pace(table.name)) for table in tables
+        table.name: rules.rows_per_group(table, _pace_of(deployment, table)) for table in tables
     }
     return group_chunks(plan, rules, limits)
+
+
+def _pace_of(deployment: Deployment, table: TableSpec) -> float | None:
+    """Rows a second; None where the ledger knows none: a plan may be looked at before it is."""
+    try:
+        return deployment.ledger.paces.read_pace(table.name)
+    except (ReplicaError, sa.exc.SQLAlchemyError) as error:
+        translated = deployment.target.translate_error(error, operation="read past loads")
+        _log.info("groups are made without a pace: %s", translated)
+        return None
 
 
 def _count_table(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -38,6 +39,9 @@ __all__ = [
 ]
 
 
+_HERE = Path(__file__).parent
+
+
 @pytest.fixture
 def impatient(staffed: Shop) -> Shop:
     """A staffed shop that soon gives up on who is silent; its merges are counted."""
@@ -53,7 +57,7 @@ def start_special(impatient: Shop) -> StartWorker:
     def start(module: str, queue: str = "backfill", **settings: str) -> Program:
         worker = impatient.start(
             shell_argv(procfile_line(f"-Q {queue}"), "--concurrency", "1", "--include", module),
-            PYTHONPATH=str(Path(__file__).parent),
+            PYTHONPATH=os.pathsep.join(map(str, (_HERE, _HERE.parents[1]))),
             **settings,
         )
         worker.wait_for(" ready.")

@@ -1,9 +1,8 @@
 """Loaded into a worker by `--include fatal`: kills its child, once at each point that is named.
 
-`FATAL_POINTS` names checkpoints and "before ack", with commas between; `FATAL_TASK` the task
-whose points are meant, `replica.replicate_chunk` unless it is set. In the folder `FATAL_MARKS` a
-file tells of each that it was done. It lives with the tests: the product has no switch that ends
-it.
+`FATAL_POINTS` names checkpoints and "before ack", with commas between, `FATAL_TASK` the task that
+dies at them; in the folder `FATAL_MARKS` a file tells of each that it was done. It lives with the
+tests: the product has no switch that ends it.
 """
 
 from __future__ import annotations
@@ -12,13 +11,13 @@ import os
 import signal
 from pathlib import Path
 
-from celery import current_task
-from celery.signals import task_postrun
+from celery.signals import task_postrun, task_prerun
 
 from replica_worker.checkpoints import Checkpoint, watch
 
 _POINTS = os.environ["FATAL_POINTS"].split(",")
 _MARKS = Path(os.environ["FATAL_MARKS"])
+under_way: list[str] = []  # the name of the child's task
 _TASK = os.environ.get("FATAL_TASK", "replica.replicate_chunk")
 
 
@@ -33,8 +32,13 @@ def die_once(point: str) -> None:
 
 
 def at_checkpoint(point: Checkpoint) -> None:
-    if current_task and current_task.name == _TASK:
+    if under_way == [_TASK]:  # whatever thread of it passes here
         die_once(point.value)
+
+
+@task_prerun.connect
+def at_begin(task: object, **_: object) -> None:
+    under_way[:] = [getattr(task, "name", "")]
 
 
 @task_postrun.connect

@@ -11,8 +11,10 @@ from support.specs import ITEMS, SALES, spec_text
 from replica_worker.ledger.clock import read_now
 from replica_worker.model.chunks import STRAYS, Action, ChunkId, RunKind
 from replica_worker.model.days import DayRange
+from replica_worker.model.grouping import GroupRules
 from replica_worker.model.hours import Hours
 from replica_worker.usecases.forecast import end_of, expected_end, forecast_plan
+from replica_worker.usecases.inline import work_inline
 from replica_worker.usecases.runs import begin_run, finalize_run, plan_run
 
 ROWS = 2_000
@@ -54,6 +56,28 @@ def test_past_of_a_table_foretells_its_bytes_and_its_time(replica: Replica) -> N
     assert table.parquet_bytes == pytest.approx(2 * parquet_bytes, rel=0.01)
     assert table.work_seconds == pytest.approx(20, rel=0.01)
     assert found.seconds == pytest.approx(10, rel=0.01)
+
+
+def test_small_days_that_went_together_took_their_share_of_the_time(make_replica) -> None:
+    replica = make_replica(spec_text(SALES)).with_policy(
+        groups=GroupRules(most_days=10, fewest_hand_outs=1)
+    )
+    replica.make_source()
+    days = DayRange(first=DAY, end=DAY + timedelta(days=10))
+    for at, day in enumerate(days):
+        replica.insert("SALES", (at, day, at, "sale"))
+    plan = plan_run(replica.deployment, RunKind.BACKFILL, days=days, tables=["SALES"])
+    run_id = begin_run(replica.deployment, plan, asked_by="tests")
+    assert run_id
+    work_inline(replica.deployment, run_id, worker="w", on_progress=lambda: None)
+    ((took,),) = replica.at_target(
+        "SELECT extract(epoch FROM max(finished_at) - min(started_at))::float8"
+        " FROM dbo.etl_progress WHERE group_day IS NOT NULL"
+    )
+    (table,) = forecast_plan(replica.deployment, plan, workers=1).tables
+    assert table.hand_outs == 2, "the days, and the strays"
+    assert table.work_seconds is not None
+    assert table.work_seconds < 2 * took
 
 
 def test_warehouse_that_was_never_migrated_foretells_from_the_source_alone(make_replica) -> None:

@@ -28,6 +28,9 @@ from replica_worker.usecases.chunk_work import lock_name
 from replica_worker.usecases.group_work import work_on
 from replica_worker.usecases.inline import work_inline
 
+INSERT = 'INSERT INTO dbo."SALES" ("ID", "DAY", "AMOUNT", "NOTE")'
+LONG_AGO = "2020-01-01 00:00:00"
+
 
 @pytest.fixture
 def replica(make_replica) -> Replica:
@@ -110,7 +113,7 @@ def test_days_that_the_warehouse_has_are_not_touched(replica: Replica) -> None:
     [
         'UPDATE dbo."SALES" SET "NOTE" = \'edited\' WHERE "ID" = 31',
         'DELETE FROM dbo."SALES" WHERE "ID" = 31',
-        f"INSERT INTO dbo.\"SALES\" VALUES (999, '{day_at(3)}', 0, 'is not at the source')",
+        f"{INSERT} VALUES (999, '{day_at(3)}', 0, 'is not at the source')",
         f'UPDATE dbo."SALES" SET "DAY" = \'{day_at(2)}\' WHERE "ID" = 31',
         f'UPDATE dbo."SALES" SET "DAY" = \'{day_at(-30)}\' WHERE "ID" = 31',
     ],
@@ -132,7 +135,7 @@ def test_days_that_differ_are_taken_apart_and_mended(replica: Replica, change: s
 
 
 def test_a_row_of_another_day_in_an_empty_stretch_is_moved(replica: Replica) -> None:
-    replica.at_target(f"INSERT INTO dbo.\"SALES\" VALUES (31, '{day_at(-30)}', 0, 'before')")
+    replica.at_target(f"{INSERT} VALUES (31, '{day_at(-30)}', 0, 'before')")
     run_id = begin(replica, "SALES")
     assert work_on_first_group(replica, run_id) is ChunkState.PENDING
     replica.at_target("UPDATE dbo.etl_progress SET state = 'pending' WHERE state = 'queued'")
@@ -140,9 +143,12 @@ def test_a_row_of_another_day_in_an_empty_stretch_is_moved(replica: Replica) -> 
     expect_copy(replica, "SALES")
 
 
-def test_a_bad_row_fails_its_own_day_only(replica: Replica) -> None:
-    replica.at_source('ALTER TABLE "COM_5013"."SALES" ALTER COLUMN "NOTE" TYPE text')
-    replica.at_source('UPDATE "COM_5013"."SALES" SET "NOTE" = repeat(\'x\', 300) WHERE "ID" = 71')
+def test_a_bad_row_fails_its_own_day_only(make_replica) -> None:
+    replica = make_replica(spec_text(SALES))
+    replica.make_source("SALES", unlike={"NOTE": "varchar(400)"})
+    for at, day in enumerate(DAYS):
+        replica.insert("SALES", (at, day, at, "short enough"))
+    replica.at_source('UPDATE "COM_5013"."SALES" SET "NOTE" = %s WHERE "ID" = 7', "x" * 300)
     run_id = begin(replica, "SALES")
     run = work_inline(replica.deployment, run_id, worker="w", on_progress=lambda: None)
     assert run.status is RunStatus.FAILED
@@ -152,8 +158,7 @@ def test_a_bad_row_fails_its_own_day_only(replica: Replica) -> None:
         if row.state is not ChunkState.MERGED
     ]
     assert failed == [day_at(7)]
-    where = f"\"DAY\" <> '{day_at(7)}'"
-    assert replica.target_rows("SALES") == replica.source_rows("SALES", where)
+    assert replica.target_rows("SALES") == replica.source_rows("SALES", '"ID" <> 7')
 
 
 def test_days_that_have_grown_since_they_were_counted_are_taken_apart(replica: Replica) -> None:
@@ -180,7 +185,27 @@ def test_a_group_waits_for_no_day_that_another_run_is_at(replica: Replica) -> No
 
 def test_locks_of_a_group_are_given_back(replica: Replica) -> None:
     backfill(replica, "SALES")
-    assert replica.at_target("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == [(0,)]
+    warehouse = replica.deployment.warehouse
+    names = [lock_name(replica.spec.table("SALES"), day) for day in DAYS]
+    with (
+        warehouse.sql.connect() as mine,
+        warehouse.sql.connect() as theirs,
+        warehouse.lock_chunks(mine, names[:5]) as first,
+        warehouse.lock_chunks(theirs, names[5:]) as others,
+    ):
+        assert (first, others) == (True, True)
+
+
+def test_some_of_many_locks_are_none(replica: Replica) -> None:
+    warehouse = replica.deployment.warehouse
+    with warehouse.sql.connect() as mine, warehouse.sql.connect() as theirs:
+        with warehouse.lock_chunks(mine, ["b"]) as is_mine:
+            with warehouse.lock_chunks(theirs, ["a", "b", "c"]) as are_theirs:
+                assert (is_mine, are_theirs) == (True, False)
+            with warehouse.lock_chunks(theirs, ["a", "c"]) as are_theirs:
+                assert are_theirs
+        with warehouse.lock_chunks(theirs, ["a", "b", "c"]) as are_theirs:
+            assert are_theirs
 
 
 class StoppedError(BaseException):
@@ -211,7 +236,7 @@ def test_a_group_that_ends_half_way_leaves_nothing_half(
         ChunkState.RUNNING,
     }
     replica.at_target(
-        "UPDATE dbo.etl_progress SET lease_until = lease_until - interval '1 hour',"
+        f"UPDATE dbo.etl_progress SET lease_until = '{LONG_AGO}',"
         " state = CASE state WHEN 'queued' THEN 'pending' ELSE state END"
     )
     finish(replica, run_id)
@@ -281,6 +306,20 @@ def test_chunks_of_a_group_come_due_together(replica: Replica) -> None:
     groups.give_back(claims, after_seconds=90)
     given_back = "SELECT DISTINCT not_before FROM dbo.etl_progress WHERE state = 'pending'"
     assert len(replica.at_target(given_back)) == 1
+
+
+def test_a_message_that_comes_again_takes_no_dead_group_over(replica: Replica) -> None:
+    run_id = begin(replica, "SALES")
+    (group,) = [one for one in hand_out(replica, run_id) if one.chunk.day == DAY]
+    replica.at_target(
+        f"UPDATE dbo.etl_progress SET state = 'running', attempt = 1, lease_until = '{LONG_AGO}'"
+        " WHERE group_day = %s",
+        DAY,
+    )
+    assert work_on(replica.deployment, group, worker="w").state is None
+    replica.at_target("UPDATE dbo.etl_progress SET state = 'pending' WHERE state = 'queued'")
+    finish(replica, run_id)
+    expect_copy(replica, "SALES")
 
 
 def test_members_whose_first_is_over_are_handed_out_alone(replica: Replica) -> None:

@@ -26,7 +26,13 @@ from support.databases import Databases
 from support.replica import Outcome, Replica, open_replica
 from support.specs import columns, daily, spec_text
 
-from replica_worker.model.chunks import STRAYS, ChunkState
+from replica_worker.ledger.options import RunOptions
+from replica_worker.ledger.runs import Run
+from replica_worker.model.chunks import STRAYS, ChunkState, RunKind, RunStatus
+from replica_worker.model.days import DayRange
+from replica_worker.model.grouping import GroupRules
+from replica_worker.usecases.inline import work_inline
+from replica_worker.usecases.runs import begin_run, plan_run
 
 DAYS = [date(2026, 3, 14), date(2026, 3, 15), date(2026, 3, 16)]
 EXAMPLES, STEPS = 5, 12
@@ -156,6 +162,27 @@ class Source(RuleBasedStateMachine):
         for day in [*DAYS, STRAYS]:
             self.check(day)
         assert self.target == self.source
+
+    @rule(most_days=st.integers(1, 3))
+    def backfill(self, most_days: int) -> None:
+        """All days, small as they are, go together; a second time that changes nothing."""
+        for must_change in (True, False):
+            run = self.load_all(most_days)
+            assert run.status is RunStatus.SUCCEEDED, run.error
+            changed = run.rows_inserted + run.rows_updated + run.rows_deleted
+            assert must_change or changed == 0
+        self.target = dict(self.source)
+
+    def load_all(self, most_days: int) -> Run:
+        rules = GroupRules(most_days=most_days, fewest_hand_outs=1)
+        deployment = self.replica.with_policy(groups=rules).deployment
+        days = DayRange.inclusive(DAYS[0], DAYS[-1])
+        plan = plan_run(deployment, RunKind.BACKFILL, days=days, tables=["T"])
+        assert any(chunk.group_day for chunk in plan.chunks) == (most_days > 1)
+        options = RunOptions(allow_deletes=True)
+        run_id = begin_run(deployment, plan, asked_by="tests", options=options)
+        assert run_id
+        return work_inline(deployment, run_id, worker="w", on_progress=lambda: None)
 
     def day_was_copied(self, day: date, outcome: Outcome) -> None:
         """The day's rows are brought over; rows that left it for another, or none, are moved."""

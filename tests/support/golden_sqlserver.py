@@ -281,4 +281,8 @@ def _locks() -> dict[str, Fragment]:
             "dbo.SALES|moves", mode="Shared", owner="Transaction", timeout_ms=30_000
         ),
         "release_lock": locks.release_lock("SALES|2026-03-14"),
+        "take_session_locks": locks.take_session_locks(["SALES|2026-03-14", "SALES|2026-03-15"]),
+        "release_session_locks": locks.release_session_locks(
+            ["SALES|2026-03-14", "SALES|2026-03-15"]
+        ),
     }

@@ -20,7 +20,7 @@ TIMES = daily(
     "TIMES",
     ["ID"],
     "AT",
-    columns=columns(ID="bigint!", AT="datetime2(7)", NOTE="varchar(max)"),
+    columns=columns(ID="bigint!", AT="datetime2(6)", NOTE="varchar(max)"),
 )
 STAMPS = daily(
     "STAMPS",

@@ -7,6 +7,8 @@ table code by code.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import adbc_driver_manager
 import psycopg
@@ -90,3 +92,15 @@ def _one_line(message: str) -> str:
     message = re.split(r"\n\s*LINE \d+:", message)[0]
     message = _SECRET.sub(r"\1***", " ".join(message.split()))
     return message[:_LONGEST_CAUSE]
+
+
+@contextmanager
+def translated_errors(operation: str) -> Iterator[None]:
+    """Raise the driver's errors as the product's own."""
+    try:
+        yield
+    except Exception as error:
+        translated = translate(error, operation=operation)
+        if translated is error:
+            raise
+        raise translated from None

@@ -19,7 +19,7 @@ from replica_worker.engines.postgresql import descriptions, digests, measures, s
 from replica_worker.engines.postgresql.arrays import to_spec_batch
 from replica_worker.engines.postgresql.catalogue import require_columns
 from replica_worker.engines.postgresql.connect import adbc_version, open_adbc
-from replica_worker.engines.postgresql.errors import translate
+from replica_worker.engines.postgresql.errors import translated_errors
 from replica_worker.engines.postgresql.types import FoundColumn
 from replica_worker.engines.values import (
     DAY_FIELD,
@@ -175,18 +175,14 @@ class PostgresSnapshot:
     ) -> Iterator[pa.RecordBatch]:
         cursor = self._connection.cursor(adbc_stmt_kwargs=options)
         try:
-            give_sign()
-            cursor.execute(statements.text_of(statement))
-            # Not `cursor.fetch_record_batch()`: an error in mid-stream would leave that reader
-            # as an OSError without the server's error code.
-            for batch in cursor._results.reader:
+            with translated_errors(operation):
                 give_sign()
-                yield batch
-        except Exception as error:
-            translated = translate(error, operation=operation)
-            if translated is error:
-                raise
-            raise translated from None
+                cursor.execute(statements.text_of(statement))
+                # Not `cursor.fetch_record_batch()`: an error in mid-stream would leave that
+                # reader as an OSError without the server's error code.
+                for batch in cursor._results.reader:
+                    give_sign()
+                    yield batch
         finally:
             cursor.close()
 
@@ -199,14 +195,9 @@ def _digest_of(kind: DigestKind, row: dict[str, Any]) -> Digest:
 def open_snapshot(options: ConnectionOptions) -> Iterator[PostgresSnapshot]:
     """Connect, give the snapshot, and end its transaction without a trace."""
     options = replace(options, read_only=True)
-    try:
+    with translated_errors("connect to the database"):
         connection = open_adbc(options)
         adbc_version(options, connection)
-    except Exception as error:
-        translated = translate(error, operation="connect to the database")
-        if translated is error:
-            raise
-        raise translated from None
     try:
         yield PostgresSnapshot(connection, options)
     finally:

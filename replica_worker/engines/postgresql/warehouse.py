@@ -17,12 +17,11 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from replica_worker.engines.books import Books
-from replica_worker.engines.mismatches import moves_busy, rows_elsewhere
+from replica_worker.engines.mismatches import rows_elsewhere
 from replica_worker.engines.postgresql import (
     dates,
     digests,
     driver,
-    locks,
     merges,
     statements,
 )
@@ -35,7 +34,11 @@ from replica_worker.engines.postgresql.connect import (
     version_of,
 )
 from replica_worker.engines.postgresql.copying import copy_rows
-from replica_worker.engines.postgresql.errors import translate
+from replica_worker.engines.postgresql.errors import translated_errors
+from replica_worker.engines.postgresql.session_locks import (
+    TARGET_COLUMNS,
+    PostgresSessionLocks,
+)
 from replica_worker.engines.postgresql.types import FoundColumn
 from replica_worker.engines.values import (
     ROW_HASHES,
@@ -43,7 +46,6 @@ from replica_worker.engines.values import (
     KeyList,
     RowSelection,
     Side,
-    SlotsOf,
     StagedChunk,
 )
 from replica_worker.errors import MergeError
@@ -53,12 +55,11 @@ from replica_worker.model.specs import TableSpec
 from replica_worker.pulse import give_sign
 from replica_worker.trips import AT_ONCE
 
-_COLUMNS = "target_columns"  # names, of what a statement asks along, the target's description
 _HASHES_PER_BATCH = 10_000  # some 2 MB
 _PLAN_FROM_ROWS = 1000  # below so many staged rows the planner's guess is good enough
 
 
-class PostgresWarehouse:
+class PostgresWarehouse(PostgresSessionLocks):
     """Implements `interface.Warehouse`."""
 
     def __init__(self, options: ConnectionOptions) -> None:
@@ -87,7 +88,7 @@ class PostgresWarehouse:
         """Bulk-load batches into a staging table; the number of rows that arrived."""
         operation = f"load the staging table of {table.name}"
         copy_into = statements.copy_into_staging(table, staging)
-        with _translated(operation):
+        with translated_errors(operation):
             rows = copy_rows(connection, copy_into, staging_schema(table), batches)
         if rows >= _PLAN_FROM_ROWS:
             self._run(connection, statements.analyze_staging(table, staging), operation)
@@ -148,8 +149,8 @@ class PostgresWarehouse:
     def _find_columns(
         self, connection: sa.Connection, table: TableSpec, along: Mapping[str, Any] | None
     ) -> list[FoundColumn]:
-        if along and _COLUMNS in along:
-            described = along[_COLUMNS]
+        if along and TARGET_COLUMNS in along:
+            described = along[TARGET_COLUMNS]
         else:
             statement = statements.describe_columns(table.target_schema, table.target_name)
             ((described,),) = self._fetch(connection, statement, "read the warehouse's catalogue")
@@ -283,7 +284,7 @@ class PostgresWarehouse:
         """(`key` as JSON text, `hash` as text) of each selected row in these of `of` buckets."""
         statement = digests.select_row_hashes(selection, kind, buckets, of, self._terms(connection))
         with (
-            _translated("hash the target's rows"),
+            translated_errors("hash the target's rows"),
             cursor_of(connection, name="row_hashes") as cursor,
         ):
             cursor.execute(statements.text_of(statement))
@@ -309,30 +310,6 @@ class PostgresWarehouse:
         )
         return bytes(rows[0][0]) if rows and rows[0][0] is not None else None
 
-    def share_moves(self, connection: sa.Connection, table: TableSpec) -> None:
-        """Hold off `lock_moves` of the table until this transaction ends."""
-        self._take_moves(connection, table, "pg_advisory_xact_lock_shared")
-
-    @contextmanager
-    def lock_moves(self, connection: sa.Connection, table: TableSpec) -> Iterator[None]:
-        """Hold the session's lock under which alone rows of other days may be overwritten."""
-        self._take_moves(connection, table, "pg_advisory_lock")
-        connection.commit()
-        try:
-            yield
-        finally:
-            locks.give_back(connection, _moves(table))
-
-    def _take_moves(self, connection: sa.Connection, table: TableSpec, function: str) -> None:
-        take = sql.SQL("SELECT {}({})").format(
-            sql.Identifier(function), locks.key_of(_moves(table))
-        )
-        with _translated("lock the table's moves"), cursor_of(connection) as cursor:
-            try:
-                cursor.execute(statements.text_of(take))
-            except psycopg.errors.LockNotAvailable:
-                raise moves_busy(table) from None
-
     @contextmanager
     def transaction(self, connection: sa.Connection) -> Iterator[None]:
         """A transaction over a connection of either kind: committed, or undone by an error."""
@@ -341,56 +318,18 @@ class PostgresWarehouse:
                 driver.begin(connection)
             yield
 
-    def along(
-        self, table: TableSpec, lock: str, slots: SlotsOf, needs_slot: sa.ColumnElement[bool]
-    ) -> Mapping[str, sa.ColumnElement[Any]]:
-        """Columns by which a statement takes the lock and a slot, and describes the target."""
-        described = statements.describe_columns(table.target_schema, table.target_name)
-        columns = sa.literal_column(f"({statements.text_of(described)})", sa.Text())
-        return {**locks.by_reading(lock, slots, needs_slot), _COLUMNS: columns.label(_COLUMNS)}
-
-    @contextmanager
-    def lock_chunk(
-        self,
-        connection: sa.Connection,
-        name: str,
-        slots: SlotsOf | None = None,
-        along: Mapping[str, Any] | None = None,
-    ) -> Iterator[bool]:
-        """Hold the session's lock of that name; False if another session has it."""
-        with locks.hold(connection, name, slots, along or {}) as is_ours:
-            yield is_ours
-
-    @contextmanager
-    def lock_chunks(self, connection: sa.Connection, names: Sequence[str]) -> Iterator[bool]:
-        """Hold all session locks of these names; False if another session has one of them."""
-        with locks.hold_all(connection, names) as are_ours:
-            yield are_ours
-
-    def ask_in_parting(
-        self, connection: sa.Connection, query: sa.Select[Any]
-    ) -> sa.Row[Any] | None:
-        """Give back the session's locks and run the query; its row, if it has one."""
-        return locks.ask_in_parting(connection, query)
-
-    @contextmanager
-    def lock_slot(self, connection: sa.Connection, slots: SlotsOf) -> Iterator[bool]:
-        """Hold the session's lock of one of some slots; False if none is free."""
-        with locks.hold_slot(connection, slots) as is_ours:
-            yield is_ours
-
     def _terms(self, connection: sa.Connection) -> digests.Terms:
         return digests.Terms(zone=self._options.zone, server_version=version_of(connection))
 
     def _run(self, connection: sa.Connection, statement: sql.Composable, operation: str) -> int:
-        with _translated(operation), cursor_of(connection) as cursor:
+        with translated_errors(operation), cursor_of(connection) as cursor:
             cursor.execute(statements.text_of(statement))
             return int(cursor.rowcount)
 
     def _fetch(
         self, connection: sa.Connection, statement: sql.Composable, operation: str
     ) -> list[tuple[Any, ...]]:
-        with _translated(operation), cursor_of(connection) as cursor:
+        with translated_errors(operation), cursor_of(connection) as cursor:
             cursor.execute(statements.text_of(statement))
             return list(cursor.fetchall())
 
@@ -400,25 +339,10 @@ def _digest_of(kind: DigestKind, sums: Sequence[Any]) -> Digest:
     return Digest.from_sums(kind=kind, rows=int(rows), high=int(high), low=int(low))
 
 
-def _moves(table: TableSpec) -> str:
-    return f"{table.target_schema}.{table.target_name}|moves"
-
-
-@contextmanager
-def _translated(operation: str) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        translated = translate(error, operation=operation)
-        if translated is error:
-            raise
-        raise translated from None
-
-
 @contextmanager
 def _taken_keys(chunk: StagedChunk, operation: str) -> Iterator[None]:
     """Where a part of the table is loaded, a key that is taken is one of another day."""
-    with _translated(operation):
+    with translated_errors(operation):
         try:
             yield
         except psycopg.errors.UniqueViolation:
