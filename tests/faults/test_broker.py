@@ -15,7 +15,7 @@ from replica_worker.embedded.valkey import EmbeddedValkey
 
 START_SECONDS = 30
 AWAY_SECONDS = 30
-MANY_DAYS = 100  # so small that groups of three are made of them
+MANY_DAYS = 100  # so small that they are grouped
 
 
 @pytest.mark.parametrize("ends_without_broker", [False, True])

@@ -17,7 +17,7 @@ from support.databases import connect
 from replica_worker.checkpoints import Checkpoint
 
 STEPS = [*(point.value for point in Checkpoint), "before ack"]
-MANY_DAYS = 100  # so small that groups of three are made of them
+MANY_DAYS = 100  # so small that they are grouped
 _LOCK = 7_001  # an advisory lock of the test's own
 
 

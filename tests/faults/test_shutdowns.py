@@ -14,7 +14,7 @@ from support.databases import connect
 from replica_worker.checkpoints import Checkpoint
 
 DAYS = ("--start", day(0), "--end", day(1))
-MANY_DAYS = 100  # so small that groups of three are made of them
+MANY_DAYS = 100  # so small that they are grouped
 LONG = {"REPLICA_LEASE": "600", "REPLICA_LOST_AFTER": "600"}  # nothing comes back by waiting
 _LOCK = 7_002  # an advisory lock of the test's own
 
