@@ -10,7 +10,13 @@ import logging
 from collections.abc import Callable
 from typing import TypeVar
 
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_after_delay,
+)
 from tenacity.wait import wait_random_exponential
 
 from replica_worker.errors import (
@@ -26,18 +32,24 @@ T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 _TRIES = 5
+_SHORT_SECONDS = 20.0  # a deadlock is found in one; locks that are held are waited for for longer
 _OTHER_TROUBLE = (ArchiveError, BrokerError, DatabaseUnreachableError, MergeError)
 
 
-def repeat_collisions(deployment: Deployment, transaction: Callable[[], T]) -> T:
-    """What the transaction returns, tried again some times if it collides with others."""
+def repeat_collisions(
+    deployment: Deployment, transaction: Callable[[], T], *, longest: float = _SHORT_SECONDS
+) -> T:
+    """What the transaction returns, tried again if it collides with others.
+
+    Some times, and not when all tries together took `longest` seconds.
+    """
 
     def is_collision(error: BaseException) -> bool:
         return isinstance(error, Exception) and _is_collision(deployment, error)
 
     tries = Retrying(
         retry=retry_if_exception(is_collision),
-        stop=stop_after_attempt(_TRIES),
+        stop=stop_after_attempt(_TRIES) | stop_after_delay(longest),
         wait=wait_random_exponential(multiplier=0.1, max=5),
         before_sleep=_log_collision,
         reraise=True,

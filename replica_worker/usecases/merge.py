@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -174,7 +175,7 @@ def in_one_transaction(
             passed(Checkpoint.MERGING)
         return done
 
-    done = repeat_collisions(deployment, commit)
+    done = repeat_collisions(deployment, commit, longest=math.inf)
     passed(Checkpoint.MERGED)
     return done
 
