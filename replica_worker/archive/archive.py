@@ -38,6 +38,7 @@ _ROW_GROUP_BYTES = 8 * 1024 * 1024  # in Arrow; two of them are in memory while 
 _READ_ROWS = 16_384
 _HASH_BLOCK = 1024 * 1024
 _MANIFEST = ".json"
+_OF_OTHERS = ("again", "from-")  # parts: a child's chunk brought them, or another day's
 _UNMERGED = ".unmerged"  # in place of `.json`: an extract that was not merged
 
 
@@ -54,6 +55,11 @@ class ExtractName:
     day: date
     run_id: str
     part: str = ""  # tells several extracts of one chunk and run apart: "full", "fix"
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the chunk's own attempts bring it, and not those of another one."""
+        return not self.part.startswith(_OF_OTHERS)
 
     @property
     def folder(self) -> str:
@@ -127,7 +133,10 @@ class Archive:
     def _require_newest(self, order: ExtractOrder) -> None:
         """LeaseLostError if the manifest that is there is a later attempt's."""
         found = self.find_manifest(order.name)
-        if found and found.attempt > order.attempt and found.started_at > order.started_at:
+        if found is None or found.attempt <= order.attempt:
+            return
+        # Attempts of several chunks do not compare; the lock of the day lets one write at a time.
+        if order.name.is_own or found.started_at > order.started_at:
             raise LeaseLostError(
                 operation=f"write {order.name.parquet}",
                 cause=f"attempt {found.attempt} has written it since attempt {order.attempt} began",

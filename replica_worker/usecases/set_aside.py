@@ -13,7 +13,6 @@ from replica_worker.usecases.chunk_work import ChunkWork
 from replica_worker.usecases.deployment import Deployment
 
 _log = logging.getLogger(__name__)
-_OF_OTHERS = ("again", "from-")  # parts: a child's chunk brought them, or another day's
 
 
 def set_aside_unmerged(
@@ -55,7 +54,7 @@ def _set_aside(deployment: Deployment, spec: TableSpec, chunk: ChunkId, *, befor
         return
     try:
         for name, manifest in deployment.archive.extracts(chunk.table, chunk.day):
-            is_own = name.run_id == chunk.run_id and not name.part.startswith(_OF_OTHERS)
+            is_own = name.run_id == chunk.run_id and name.is_own
             if is_own and manifest.attempt < before:
                 deployment.archive.set_aside(name)
     except ArchiveError as error:

@@ -119,6 +119,29 @@ def test_a_stalled_worker_leaves_alone_what_others_extracted_since(
         work_on(replica.deployment, given, worker="w")
 
     expect_copy(replica, "SALES")
+    expect_extracts_of_last_attempts(replica, run_id)
+
+
+def test_a_worker_that_stalls_between_its_claim_and_its_locks_extracts_nothing(
+    replica: Replica,
+) -> None:
+    run_id = begin(replica, "SALES")
+
+    def others_do_it() -> None:
+        let_leases_run_out(replica)
+        sweep(replica, run_id)
+        replica.at_target("UPDATE dbo.etl_progress SET state = 'pending' WHERE state = 'queued'")
+        finish(replica, run_id)
+
+    with at(Checkpoint.CLAIMED, others_do_it):
+        assert work_on_first_group(replica, run_id) is None
+
+    expect_copy(replica, "SALES")
+    expect_extracts_of_last_attempts(replica, run_id)
+
+
+def expect_extracts_of_last_attempts(replica: Replica, run_id: str) -> None:
+    """Each day's extract is that of the attempt that was merged, and whole."""
     archive = replica.deployment.archive
     for row in replica.deployment.ledger.chunks.of_run(run_id):
         ((name, manifest),) = archive.extracts("SALES", row.chunk.day) or [(None, None)]
