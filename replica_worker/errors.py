@@ -178,5 +178,9 @@ class ChunkBusyError(ReplicaError):
     """Another worker is at the same table and day; the chunk waits its turn."""
 
 
+class MovesBusyError(ChunkBusyError):
+    """Other chunks of the table are being merged; the chunk waits its turn, with its group."""
+
+
 class RunNotFoundError(ReplicaError):
     """No run of that id is in the ledger."""

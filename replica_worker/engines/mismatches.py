@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from replica_worker.errors import ChunkBusyError, RowsElsewhereError, SchemaMismatchError
+from replica_worker.errors import MovesBusyError, RowsElsewhereError, SchemaMismatchError
 from replica_worker.model.specs import ColumnSpec, TableSpec
 
 
@@ -40,12 +40,12 @@ def rows_elsewhere(table: TableSpec) -> RowsElsewhereError:
     )
 
 
-def moves_busy(table: TableSpec) -> ChunkBusyError:
+def moves_busy(table: TableSpec) -> MovesBusyError:
     """The error for a lock of the table's moves that did not come free in time.
 
     Others load or move rows of the table: that is no fault of the chunk that waits.
     """
-    return ChunkBusyError(
+    return MovesBusyError(
         operation="lock the table's moves",
         cause=f"other chunks of table {table.target_name} are being merged",
         next_step="It is tried again; nothing was changed",

@@ -31,7 +31,8 @@ def claim_where(
 ) -> Any:
     """Claim those of the chunks that are open and not under a living lease; for `read_claim`.
 
-    `takes_over`: those whose lease has run out, too. `along`: what the database is asked in the
+    `takes_over`: those whose lease has run out, too; whoever takes a chunk over takes it alone.
+    `along`: what the database is asked in the
     same statement for every chunk that is claimed.
     """
     run = runs.alias("run")
@@ -57,6 +58,7 @@ def claim_where(
             worker=worker,
             started_at=utc_now(),
             finished_at=sa.null(),
+            group_day=sa.null() if takes_over else chunks.c.group_day,
         )
         .returning(
             chunks.c.day,

@@ -111,4 +111,5 @@ def _seconds_of(row: Any) -> float:
     """What the chunk took of a worker: of the time of a group its share."""
     if row.group_day is None:
         return float((row.finished_at - row.started_at).total_seconds())
-    return float(row.extract_seconds + row.stage_seconds + row.merge_seconds)
+    steps = (row.extract_seconds, row.stage_seconds, row.merge_seconds)
+    return float(sum(seconds or 0 for seconds in steps))

@@ -24,6 +24,7 @@ from replica_worker.errors import (
     BrokerError,
     DatabaseUnreachableError,
     MergeError,
+    MovesBusyError,
     ReplicaError,
 )
 from replica_worker.usecases.deployment import Deployment
@@ -33,7 +34,13 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _TRIES = 5
 _SHORT_SECONDS = 20.0  # a deadlock is found in one; locks that are held are waited for for longer
-_OTHER_TROUBLE = (ArchiveError, BrokerError, DatabaseUnreachableError, MergeError)
+_OTHER_TROUBLE = (
+    ArchiveError,
+    BrokerError,
+    DatabaseUnreachableError,
+    MergeError,
+    MovesBusyError,  # was waited for already
+)
 
 
 def repeat_collisions(

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from replica_worker.archive.archive import ExtractName, ExtractOrder
 from replica_worker.checkpoints import Checkpoint, passed
 from replica_worker.engines.values import RowSelection, Side, StagedChunk
-from replica_worker.errors import GroupError, LeaseLostError, MergeError
+from replica_worker.errors import GroupError, LeaseLostError, MergeError, MovesBusyError
 from replica_worker.ledger.audit import AuditEntry
 from replica_worker.ledger.chunk_rows import Claim
 from replica_worker.memory import give_memory_back
@@ -31,6 +31,7 @@ from replica_worker.model.days import DayRange
 from replica_worker.model.digests import Digest, DigestKind, Verdict, cheapest_kind
 from replica_worker.model.grouping import split_by_day
 from replica_worker.model.manifest import ExtractKind
+from replica_worker.model.source_use import SourceUse
 from replica_worker.model.specs import TableSpec
 from replica_worker.usecases.chunk_records import LOAD_CHECK, WHOLE, is_exposed, require_target
 from replica_worker.usecases.chunk_work import ChunkWork, Replicated
@@ -101,13 +102,11 @@ def load_group(deployment: Deployment, group: GroupWork) -> None:
     Raises:
         MergeError: they have to be loaded one by one; nothing was merged.
         LeaseLostError: another attempt has one of them by now.
-        ReplicaError: anything else. Whatever is raised, nothing of the target was changed.
+        ReplicaError: anything else. Nothing was merged, or all and the answer was lost.
     """
     require_target(deployment, group.first)
-    for work in group.works:
-        set_aside_earlier(deployment, work)
-    started = time.monotonic()
     with open_source(deployment, group.connection, group.claims[0].use) as snapshot:
+        started = time.monotonic()
         if not is_exposed(snapshot, group.first):
             raise _unfit("the source does not expose their table")
         kind = cheapest_kind(group.spec)
@@ -119,7 +118,11 @@ def load_group(deployment: Deployment, group: GroupWork) -> None:
     passed(Checkpoint.EXTRACTED)
     try:
         _merge_days(deployment, group, days, extract_seconds=time.monotonic() - started)
-    except (MergeError, LeaseLostError):  # nothing was committed, which is not sure of other errors
+    except (
+        MergeError,
+        LeaseLostError,
+        MovesBusyError,
+    ):  # nothing was committed, which is not sure of other errors
         _set_aside(deployment, days)
         raise
 
@@ -158,6 +161,7 @@ def _write_days(
     """Write the days' files, some at a time: each waits for the disk or the object store."""
 
     def write(work: ChunkWork) -> _LoadedDay:
+        set_aside_earlier(deployment, work)
         day = work.claim.chunk.day
         return _write_day(deployment, work, started_at, digests[day], rows.get(day, ()))
 
@@ -228,11 +232,10 @@ def _merge_days(
             else:
                 _merge_staged(deployment, group, days, are_there=holds_rows)
             _prove(deployment, group, days)
-            share = 1 / len(days)
             seconds = {
-                "extract": extract_seconds * share,
-                "stage": (staged - started) * share,
-                "merge": (time.monotonic() - staged) * share,
+                "extract": extract_seconds,
+                "stage": staged - started,
+                "merge": time.monotonic() - staged,
             }
             _record(deployment, group, days, seconds, are_new=not holds_rows)
 
@@ -312,14 +315,19 @@ def _record(
     *,
     are_new: bool,
 ) -> None:
-    """The ledger row and the audit row of each chunk, in the transaction of the merge."""
+    """The ledger row and the audit row of each chunk, in the transaction of the merge.
+
+    `seconds` are the group's, by step; each day is said to have taken a share by its rows.
+    """
     connection, ledger = group.connection, deployment.ledger
     unparsable = _count_unparsable_dates(deployment, group, days)
     ledger.groups.require_leases(connection, group.claims)
-    for day, count in zip(days, unparsable, strict=True):
-        claim = day.work.claim
+    claims = _claims_by_share(group, days)
+    for claim, day, count in zip(claims, days, unparsable, strict=True):
         counts = MergeCounts(inserted=day.digest.rows if are_new else 0)
-        done = replace(day.replicated, counts=counts, seconds=seconds)
+        share = (day.digest.rows + 1) / (_count_rows(days) + len(days))
+        took = {step: share * of_all for step, of_all in seconds.items()}
+        done = replace(day.replicated, counts=counts, seconds=took)
         ledger.audit.record(
             connection,
             AuditEntry(
@@ -343,6 +351,21 @@ def _record(
             verdict=Verdict.MATCH,
             **done.figures(),
         )
+
+
+def _claims_by_share(group: GroupWork, days: Sequence[_LoadedDay]) -> list[Claim]:
+    """The claims, each with what was read of the source for it; the rest is the first's.
+
+    Bytes by rows, as a batch's are fewer than those of its parts together.
+    """
+    of_all = group.claims[0].use
+    total = _count_rows(days)
+    uses = [
+        SourceUse(rows=day.digest.rows, bytes=of_all.bytes * day.digest.rows // max(1, total))
+        for day in days
+    ]
+    uses[0] = of_all + -sum(uses[1:], start=SourceUse())
+    return [replace(claim, use=use) for claim, use in zip(group.claims, uses, strict=True)]
 
 
 def _count_unparsable_dates(

@@ -1,7 +1,8 @@
 """Working on a group of chunks: claim them, hold leases and locks, load them together.
 
-What goes wrong with a group is no fault of any one chunk: the group is no more, and each chunk is
-handed out alone, where its own error says what becomes of it.
+What goes wrong with a group is no fault of any one chunk. A group that has to wait, for a place at
+the source or for a database that is away, stays together for a time; of any other the chunks are
+handed out alone, where each one's own error says what becomes of it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from replica_worker.errors import (
     DatabaseUnreachableError,
     GroupError,
     LeaseLostError,
+    MovesBusyError,
     ReplicaError,
     SourceAwayError,
     SourceFullError,
@@ -36,6 +38,7 @@ from replica_worker.usecases.work import (
     Worked,
     classify_error,
     delay_after,
+    end_transaction,
     look_in_parting,
     work_and_look_ahead,
 )
@@ -133,24 +136,16 @@ def _load(deployment: Deployment, group: GroupWork, *, are_ours: bool) -> None:
     try:
         load_group(deployment, group)
     except BaseException:
-        _end_transaction(group.connection)
+        end_transaction(group.connection)
         raise
     finally:
         give_memory_back()
 
 
-def _end_transaction(connection: sa.Connection) -> None:
-    """Else a connection that is lost would raise once more, when what befell it is settled."""
-    try:
-        connection.rollback()
-    except sa.exc.SQLAlchemyError as error:
-        _log.info("the connection is lost: %s", type(error).__name__)
-
-
 def _take_blow(deployment: Deployment, claims: Sequence[Claim], error: ReplicaError) -> None:
     """Give the chunks back as the error asks for; nothing is counted against one of them."""
     policy, first = deployment.policy, claims[0].chunk
-    if isinstance(error, SourceFullError):
+    if isinstance(error, (SourceFullError, MovesBusyError)):
         _log.info("%s", error.on_chunk(str(first)))
         _give_back(deployment, claims, after_seconds=BUSY_DELAY_SECONDS)
         return
@@ -159,12 +154,21 @@ def _take_blow(deployment: Deployment, claims: Sequence[Claim], error: ReplicaEr
         _give_back(deployment, claims, after_seconds=0, ungroup=True)
         return
     _log.info("%s", error.on_chunk(str(first)))
+    if isinstance(error, SourceAwayError):
+        _give_back(
+            deployment,
+            claims,
+            after_seconds=error.rest_seconds + delay_after(policy, 1),
+            error=str(error),
+            # From then on single chunks are failed for it, as each of them may be.
+            ungroup=error.outage_seconds > policy.longest_outage_seconds,
+        )
+        return
     outages = claims[0].outages + 1
-    rest = error.rest_seconds if isinstance(error, SourceAwayError) else 0
     _give_back(
         deployment,
         claims,
-        after_seconds=rest + delay_after(policy, outages),
+        after_seconds=delay_after(policy, outages),
         error=str(error),
         is_outage=True,
         ungroup=outages >= _MOST_OUTAGES,

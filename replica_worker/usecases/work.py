@@ -144,7 +144,16 @@ def look_in_parting(
         return outlook_of(deployment.warehouse.ask_in_parting(connection, query))
     except sa.exc.SQLAlchemyError as error:
         _log.info("what is left of the run is looked at again: %s", type(error).__name__)
+        end_transaction(connection)
         return None
+
+
+def end_transaction(connection: sa.Connection) -> None:
+    """Else a connection that is lost would raise once more, when what befell it is settled."""
+    try:
+        connection.rollback()
+    except sa.exc.SQLAlchemyError as error:
+        _log.info("the connection is lost: %s", type(error).__name__)
 
 
 def _busy(chunk: ChunkId) -> ChunkBusyError:

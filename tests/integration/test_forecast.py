@@ -76,6 +76,11 @@ def test_small_days_that_went_together_took_their_share_of_the_time(make_replica
     )
     (table,) = forecast_plan(replica.deployment, plan, workers=1).tables
     assert table.hand_outs == 2, "the days, and the strays"
+    ((read, chunks),) = replica.at_target(
+        "SELECT sum(source_bytes), count(*) FROM dbo.etl_progress WHERE source_rows = 1"
+    )
+    assert chunks == 10
+    assert table.source_bytes == pytest.approx(int(read), rel=0.2)
     assert table.work_seconds is not None
     assert table.work_seconds < 2 * took
 

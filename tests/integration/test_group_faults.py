@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
+import psycopg
 import pytest
 from support.databases import Site, connect
 from support.grouped import (
@@ -20,6 +21,7 @@ from support.grouped import (
     fill,
     finish,
     hand_out,
+    plan,
     work_on_first_group,
 )
 from support.replica import DAY, Replica
@@ -27,7 +29,11 @@ from support.specs import SALES, VERSIONED, spec_text
 from support.waiting import wait_until
 
 from replica_worker.checkpoints import Checkpoint, watch
+from replica_worker.engines.mismatches import moves_busy
+from replica_worker.errors import ReplicaError
+from replica_worker.ledger.endpoints import BreakerRules
 from replica_worker.model.chunks import ChunkId, ChunkState, HandOut, RunStatus
+from replica_worker.usecases.forecast import forecast_plan
 from replica_worker.usecases.group_work import work_on
 from replica_worker.usecases.runs import cancel_run, finalize_run, recover_chunks
 from replica_worker.usecases.source_door import source_slots
@@ -190,6 +196,16 @@ def test_a_group_whose_connection_is_lost_is_given_back(
     assert len(extracts_of(replica, run_id)) == 5
 
 
+def test_a_connection_that_is_lost_after_the_commit_costs_nothing(
+    replica: Replica, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_id = begin(replica, "SALES")
+    with at(Checkpoint.MERGED, lambda: lose_connections(replica)):
+        assert work_on_first_group(replica, run_id) is ChunkState.MERGED
+    assert "unexpected" not in caplog.text
+    assert len(extracts_of(replica, run_id)) == 5
+
+
 @pytest.mark.parametrize("point", STEPS)
 def test_a_chunk_whose_connection_is_lost_is_given_back(
     replica: Replica, point: Checkpoint
@@ -340,3 +356,73 @@ def test_statements_over_many_chunks_are_repeated_after_a_deadlock(
             wait_until(lambda: bool(replica.at_target(waits)), "a statement that waits")
             other.execute(touch, [DAY])  # who began to wait first is the one that is undone
         assert result.result(30) == done
+
+
+def test_a_group_that_waits_for_moves_waits_whole(replica: Replica) -> None:
+    run_id = begin(replica, "SALES")
+
+    def find_moves_busy() -> None:
+        raise moves_busy(replica.spec.table("SALES"))
+
+    with at(Checkpoint.MERGING, find_moves_busy) as seen:
+        assert work_on_first_group(replica, run_id) is ChunkState.PENDING
+    assert seen.count(Checkpoint.MERGING) == 1, "it was waited for already"
+    assert extracts_of(replica, run_id) == {}
+    waiting = (
+        "SELECT count(*) FROM dbo.etl_progress WHERE group_day = %s AND not_before IS NOT NULL"
+    )
+    assert replica.at_target(waiting, DAY) == [(5,)]
+
+
+def test_a_source_known_to_be_away_counts_against_no_day(replica: Replica) -> None:
+    run_id = begin(replica, "SALES")
+    (group,) = [one for one in hand_out(replica, run_id) if one.chunk.day == DAY]
+    rules, endpoints = BreakerRules(opens_after=3), replica.deployment.ledger.endpoints
+    for _ in range(rules.opens_after):
+        endpoints.note_failure(replica.deployment.source_name, rules, cause="refused")
+    resting = replica.with_policy(breaker=rules)
+
+    assert work_on(resting.deployment, group, worker="w").state is ChunkState.PENDING
+
+    assert counted(replica, "group_day = '2026-03-14'") == [(0, 0)] * 5
+    told = replica.at_target("SELECT DISTINCT error FROM dbo.etl_progress WHERE error IS NOT NULL")
+    assert len(told) == 1
+    assert "has been away" in told[0][0]
+
+
+def test_a_member_that_is_worked_on_alone_has_left_its_group(replica: Replica) -> None:
+    run_id = begin(replica, "SALES")
+    hand_out(replica, run_id)
+    chunk = ChunkId(run_id=run_id, table="SALES", day=day_at(3))
+    given = HandOut(chunk=chunk)
+    assert work_on(replica.deployment, given, worker="w").state is ChunkState.MERGED
+    assert replica.at_target(
+        "SELECT count(*) FROM dbo.etl_progress WHERE state = 'merged' AND group_day IS NOT NULL"
+    ) == [(0,)]
+    (table,) = forecast_plan(replica.deployment, plan(replica, "SALES"), workers=1).tables
+    assert table.work_seconds is not None
+
+
+def test_locks_that_were_not_all_to_be_had_are_given_back(replica: Replica, site: Site) -> None:
+    """The server keeps what a statement took before it failed for want of room."""
+    warehouse = replica.deployment.warehouse
+    names = [f"chunk {number}" for number in range(300)]
+    take = "SELECT count(pg_try_advisory_lock(n)) FROM generate_series(%s, %s + 99::bigint) n"
+    with connect(site.target_url) as hog:
+        first = 10**9
+        with suppress(psycopg.errors.OutOfMemory):
+            while True:
+                hog.execute(take, [first, first])
+                first += 100
+        hog.execute(take.replace("try_advisory_lock", "advisory_unlock"), [10**9, 10**9])
+        with (
+            warehouse.at_once.connect() as connection,
+            pytest.raises(ReplicaError, match="take or give back a lock"),
+            warehouse.lock_chunks(connection, names),
+        ):
+            pass
+        hog.execute("SELECT pg_advisory_unlock_all()")
+    with warehouse.sql.connect() as connection, warehouse.lock_chunks(connection, names) as ours:
+        assert ours
+    held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+    wait_until(lambda: replica.at_target(held) == [(0,)], "no lock")

@@ -65,7 +65,7 @@ def hold(
     finally:
         held.depth -= 1
         if held.depth == 0:
-            connection.info.pop(_HELD, None)
+            _forget(connection)
             if (is_ours or held.slots) and not held.is_given_back:
                 _give_back(connection, sql.SQL("pg_advisory_unlock_all()"))
         elif is_ours and not held.is_given_back:
@@ -80,15 +80,21 @@ def hold_all(connection: sa.Connection, names: Sequence[str]) -> Iterator[bool]:
     take = sql.SQL(
         "SELECT bool_and(pg_try_advisory_lock(key)) FROM unnest({}::bigint[]) AS key"
     ).format(sql.Literal([_number(name, 8) for name in names]))
-    are_ours = bool(_ask(connection, take))
     held = connection.info.setdefault(_HELD, _Held())
     held.depth += 1
     try:
-        yield are_ours
+        # In here: a statement that fails keeps the locks that it took before.
+        yield bool(_ask(connection, take))
     finally:
-        connection.info.pop(_HELD, None)
+        _forget(connection)
         if not held.is_given_back:
             _give_back(connection, sql.SQL("pg_advisory_unlock_all()"))
+
+
+def _forget(connection: sa.Connection) -> None:
+    """Hold nothing any more; what is known of a lost session is lost with it."""
+    if not (connection.invalidated or connection.closed):
+        connection.info.pop(_HELD, None)
 
 
 def ask_in_parting(connection: sa.Connection, query: sa.Select[Any]) -> sa.Row[Any] | None:

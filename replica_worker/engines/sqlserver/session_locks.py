@@ -77,7 +77,12 @@ class SqlServerSessionLocks:
     @contextmanager
     def lock_chunks(self, connection: sa.Connection, names: Sequence[str]) -> Iterator[bool]:
         """Hold all application locks of these names; False if another session has one of them."""
-        taken = names[: int(fetch_value(connection, take_session_locks(names), "take locks"))]
+        try:
+            count = int(fetch_value(connection, take_session_locks(names), "take locks"))
+        except BaseException:
+            connection.invalidate()  # its session may hold some of them
+            raise
+        taken = names[:count]
         held = connection.info.setdefault(_HELD, Counter())
         held.update(taken)
         connection.commit()
@@ -149,9 +154,11 @@ class SqlServerSessionLocks:
 
     def _release_all(self, connection: sa.Connection, names: Sequence[str]) -> None:
         """As `_release`, of several locks of one session."""
+        if connection.invalidated or connection.closed:
+            return
         held = connection.info.get(_HELD, Counter())
         ours = [name for name in names if held[name]]
-        if connection.invalidated or connection.closed or not ours:
+        if not ours:
             return
         held.subtract(ours)
         connection.rollback()
