@@ -29,6 +29,7 @@ from replica_worker.model.grouping import MOST_DAYS
 
 _UNDER_WAY = (ChunkState.QUEUED, ChunkState.RUNNING)
 _MOST_COUNTED = 10_000  # under way; more is enough to know
+_MOST_NAMED = 1_000  # by one statement: SQL Server takes 2,100 parameters, a hand-out has up to two
 _LONGEST_GROUP = timedelta(days=MOST_DAYS)
 
 
@@ -78,8 +79,8 @@ class HandingOut:
             picked = self._pick(connection, run_id, wave, window - under_way, actions)
             if not picked and not under_way and self._ungroup_orphans(connection, run_id, wave):
                 picked = self._pick(connection, run_id, wave, window, actions)
-            if picked:
-                self._mark_queued(connection, wave, picked)
+            for at in range(0, len(picked), _MOST_NAMED):
+                self._mark_queued(connection, wave, picked[at : at + _MOST_NAMED])
         return picked
 
     def look_ahead(self, run_id: str) -> sa.Select[Any]:

@@ -15,6 +15,7 @@ from support.grouped import (
     fill,
     finish,
     hand_out,
+    plan,
     work_on_first_group,
 )
 from support.replica import DAY, Replica
@@ -23,10 +24,12 @@ from support.specs import SALES, VERSIONED, spec_text
 from replica_worker.checkpoints import Checkpoint, watch
 from replica_worker.errors import LeaseLostError
 from replica_worker.model.chunks import STRAYS, Action, ChunkId, ChunkState, RunStatus
-from replica_worker.model.grouping import GroupRules
+from replica_worker.model.days import DayRange
+from replica_worker.model.grouping import MOST_DAYS, GroupRules
 from replica_worker.usecases.chunk_work import lock_name
 from replica_worker.usecases.group_work import work_on
 from replica_worker.usecases.inline import work_inline
+from replica_worker.usecases.runs import begin_run
 
 INSERT = 'INSERT INTO dbo."SALES" ("ID", "DAY", "AMOUNT", "NOTE")'
 LONG_AGO = "2020-01-01 00:00:00"
@@ -81,6 +84,38 @@ def test_window_has_room_for_so_many_groups(replica: Replica) -> None:
     run_id = begin(narrow, "SALES")
     assert [one.chunk.day for one in hand_out(narrow, run_id)] == [STRAYS, DAY, day_at(5)]
     assert hand_out(narrow, run_id) == []
+
+
+def test_window_may_be_wider_than_what_one_statement_names(make_replica) -> None:
+    replica = make_replica(spec_text(SALES)).with_policy(window=2_500)
+    replica.make_source()
+    days = DayRange(first=DAY, end=day_at(2_400))
+    run_id = begin_run(
+        replica.deployment, plan(replica, "SALES", rules=ALONE, days=days), asked_by="t"
+    )
+    assert run_id
+    assert len(hand_out(replica, run_id)) == 2_401
+    assert hand_out(replica, run_id) == []
+    states = {row.state for row in replica.deployment.ledger.chunks.of_run(run_id)}
+    assert states == {ChunkState.QUEUED}
+
+
+def test_longest_group_is_loaded_at_once(make_replica) -> None:
+    replica = make_replica(spec_text(SALES))
+    replica.make_source()
+    for at in (0, 100, MOST_DAYS - 1):
+        replica.insert("SALES", (at, day_at(at), at, f"sale {at}"))
+    days = DayRange(first=DAY, end=day_at(MOST_DAYS))
+    longest = GroupRules(most_days=MOST_DAYS, fewest_hand_outs=1)
+    run_id = begin_run(
+        replica.deployment, plan(replica, "SALES", rules=longest, days=days), asked_by="t"
+    )
+    assert run_id
+    assert work_on_first_group(replica, run_id) is ChunkState.MERGED
+    expect_copy(replica, "SALES")
+    rows = replica.deployment.ledger.chunks.of_run(run_id)
+    merged = [row.chunk.day for row in rows if row.state is ChunkState.MERGED]
+    assert merged == list(days)
 
 
 def test_grouped_days_leave_what_days_alone_leave(replica: Replica, make_replica) -> None:

@@ -19,10 +19,12 @@ from integration.test_groups import (
     test_grouped_days_leave_what_days_alone_leave,
     test_leases_of_a_group_are_required_all_together,
     test_locks_of_a_group_are_given_back,
+    test_longest_group_is_loaded_at_once,
     test_members_whose_first_is_over_are_handed_out_alone,
     test_neighbouring_small_days_of_a_table_are_handed_out_together,
     test_some_of_many_locks_are_none,
     test_window_has_room_for_so_many_groups,
+    test_window_may_be_wider_than_what_one_statement_names,
 )
 
 __all__ = [
@@ -42,8 +44,10 @@ __all__ = [
     "test_grouped_days_leave_what_days_alone_leave",
     "test_leases_of_a_group_are_required_all_together",
     "test_locks_of_a_group_are_given_back",
+    "test_longest_group_is_loaded_at_once",
     "test_members_whose_first_is_over_are_handed_out_alone",
     "test_neighbouring_small_days_of_a_table_are_handed_out_together",
     "test_some_of_many_locks_are_none",
     "test_window_has_room_for_so_many_groups",
+    "test_window_may_be_wider_than_what_one_statement_names",
 ]
