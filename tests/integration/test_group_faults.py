@@ -38,6 +38,8 @@ from replica_worker.usecases.group_work import work_on
 from replica_worker.usecases.runs import cancel_run, finalize_run, recover_chunks
 from replica_worker.usecases.source_door import source_slots
 
+INSERT = 'INSERT INTO dbo."SALES" ("ID", "DAY", "AMOUNT", "NOTE")'
+
 
 @pytest.fixture
 def replica(make_replica) -> Replica:
@@ -85,7 +87,9 @@ def counted(replica: Replica, where: str) -> list[tuple[object, ...]]:
 
 
 def let_leases_run_out(replica: Replica) -> None:
-    replica.at_target("UPDATE dbo.etl_progress SET lease_until = lease_until - interval '1 hour'")
+    replica.at_target(
+        "UPDATE dbo.etl_progress SET lease_until = '2020-01-01' WHERE state = 'running'"
+    )
 
 
 def sweep(replica: Replica, run_id: str, *, most_attempts: int = 5) -> None:
@@ -220,7 +224,7 @@ def test_a_proof_that_fails_is_not_tried_again_with_the_same_rows(replica: Repli
     run_id = begin(replica, "SALES")
 
     def give_rows() -> None:
-        replica.at_target(f"INSERT INTO dbo.\"SALES\" VALUES (999, '{day_at(3)}', 0, 'meanwhile')")
+        replica.at_target(f"{INSERT} VALUES (999, '{day_at(3)}', 0, 'meanwhile')")
 
     with at(Checkpoint.STAGED, give_rows) as seen:
         assert work_on_first_group(replica, run_id) is ChunkState.PENDING
@@ -298,7 +302,7 @@ def test_a_run_that_is_cancelled_in_mid_group_is_closed(replica: Replica, is_unf
     def interrupt() -> None:
         cancel_run(replica.deployment, run_id)
         if is_unfit:
-            replica.at_target(f"INSERT INTO dbo.\"SALES\" VALUES (999, '{day_at(3)}', 0, 'new')")
+            replica.at_target(f"{INSERT} VALUES (999, '{day_at(3)}', 0, 'new')")
 
     with at(Checkpoint.STAGED, interrupt):
         state = work_on_first_group(replica, run_id)
