@@ -1,7 +1,10 @@
-"""Groups that meet with trouble on SQL Server: what holds on every engine."""
+"""Groups that meet with trouble on SQL Server: what holds on every engine, and its locks."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
 from integration.test_group_faults import (
     replica,
     test_a_group_that_finds_no_slot_waits_and_stays_together,
@@ -17,6 +20,12 @@ from integration.test_group_faults import (
     test_what_a_group_asked_of_the_source_is_counted_though_it_was_taken_apart,
     test_what_was_never_merged_is_not_in_force_when_its_run_is_closed,
 )
+from support.specs import SALES, spec_text
+from support.sqlserver_replica import SqlServerReplica
+
+from replica_worker.engines.sqlserver import session_locks
+from replica_worker.engines.sqlserver.fragments import Fragment
+from replica_worker.errors import ReplicaError
 
 __all__ = [
     "replica",
@@ -33,3 +42,26 @@ __all__ = [
     "test_what_a_group_asked_of_the_source_is_counted_though_it_was_taken_apart",
     "test_what_was_never_merged_is_not_in_force_when_its_run_is_closed",
 ]
+
+
+@pytest.mark.parametrize("many", [True, False], ids=["group", "chunk"])
+def test_locks_that_cannot_be_given_back_end_with_their_session(
+    make_replica: Callable[..., SqlServerReplica], monkeypatch: pytest.MonkeyPatch, many: bool
+) -> None:
+    warehouse = make_replica(spec_text(SALES)).deployment.warehouse
+    refused = "release_session_locks" if many else "release_lock"
+
+    def fail_to_give_back() -> None:
+        with warehouse.sql.connect() as mine, monkeypatch.context() as patch:
+            patch.setattr(session_locks, refused, lambda _: Fragment("THROW 50000, N'no', 1"))
+            with (
+                warehouse.lock_chunks(mine, ["a", "b"]) if many else warehouse.lock_chunk(mine, "a")
+            ) as are_mine:
+                assert are_mine
+
+    with pytest.raises(ReplicaError, match="back"):
+        fail_to_give_back()
+    with warehouse.sql.connect() as theirs, warehouse.sql.connect() as others:
+        for session in (theirs, others):
+            with warehouse.lock_chunks(session, ["a", "b"]) as are_free:
+                assert are_free

@@ -77,15 +77,11 @@ class SqlServerSessionLocks:
     @contextmanager
     def lock_chunks(self, connection: sa.Connection, names: Sequence[str]) -> Iterator[bool]:
         """Hold all application locks of these names; False if another session has one of them."""
-        try:
+        with _done_or_lost(connection):
             count = int(fetch_value(connection, take_session_locks(names), "take locks"))
-        except BaseException:
-            connection.invalidate()  # its session may hold some of them
-            raise
+            connection.commit()
         taken = names[:count]
-        held = connection.info.setdefault(_HELD, Counter())
-        held.update(taken)
-        connection.commit()
+        connection.info.setdefault(_HELD, Counter()).update(taken)
         try:
             yield len(taken) == len(names)
         finally:
@@ -148,9 +144,10 @@ class SqlServerSessionLocks:
         if not held[name]:  # SQLAlchemy has connected anew meanwhile
             return
         held[name] -= 1
-        connection.rollback()
-        run(connection, release_lock(name), "give a lock back")
-        connection.commit()
+        with _done_or_lost(connection):
+            connection.rollback()
+            run(connection, release_lock(name), "give a lock back")
+            connection.commit()
 
     def _release_all(self, connection: sa.Connection, names: Sequence[str]) -> None:
         """As `_release`, of several locks of one session."""
@@ -161,9 +158,20 @@ class SqlServerSessionLocks:
         if not ours:
             return
         held.subtract(ours)
-        connection.rollback()
-        run(connection, release_session_locks(ours), "give locks back")
-        connection.commit()
+        with _done_or_lost(connection):
+            connection.rollback()
+            run(connection, release_session_locks(ours), "give locks back")
+            connection.commit()
+
+
+@contextmanager
+def _done_or_lost(connection: sa.Connection) -> Iterator[None]:
+    """End the session if this fails: it may hold locks that nobody would give back."""
+    try:
+        yield
+    except BaseException:
+        connection.invalidate()
+        raise
 
 
 def _moves(table: TableSpec) -> str:
