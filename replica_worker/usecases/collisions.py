@@ -52,26 +52,30 @@ def repeat_collisions(
     """
 
     def is_collision(error: BaseException) -> bool:
-        return isinstance(error, Exception) and _is_collision(deployment, error)
+        return isinstance(error, Exception) and _is_collision(_told(deployment, error))
+
+    def log_collision(state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        told = _told(deployment, error) if isinstance(error, Exception) else error
+        _log.info("transaction tried again (try %d): %s", state.attempt_number, told)
 
     tries = Retrying(
         retry=retry_if_exception(is_collision),
         stop=stop_after_attempt(_TRIES) | stop_after_delay(longest),
         wait=wait_random_exponential(multiplier=0.1, max=5),
-        before_sleep=_log_collision,
+        before_sleep=log_collision,
         reraise=True,
     )
     return tries(transaction)
 
 
-def _is_collision(deployment: Deployment, error: Exception) -> bool:
+def _told(deployment: Deployment, error: Exception) -> Exception:
+    """The error in the product's words: the driver's own hold the statement, line by line."""
+    return deployment.target.translate_error(error, operation="use the warehouse")
+
+
+def _is_collision(told: Exception) -> bool:
     """Whether repeating just the transaction can help."""
-    told = deployment.target.translate_error(error, operation="use the warehouse")
     return (
         isinstance(told, ReplicaError) and told.retryable and not isinstance(told, _OTHER_TROUBLE)
     )
-
-
-def _log_collision(state: RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    _log.info("transaction tried again (try %d): %s", state.attempt_number, error)

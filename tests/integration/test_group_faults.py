@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -348,7 +349,9 @@ def test_statements_over_many_chunks_are_repeated_after_a_deadlock(
     state: str,
     do: Callable[[Replica, str], object],
     done: object,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level(logging.INFO)
     run_id = begin(replica, "SALES")
     replica.at_target("UPDATE dbo.etl_progress SET state = %s, lease_until = '2000-01-01'", state)
     touch = "UPDATE dbo.etl_progress SET worker = worker WHERE day = %s"
@@ -360,6 +363,8 @@ def test_statements_over_many_chunks_are_repeated_after_a_deadlock(
             wait_until(lambda: bool(replica.at_target(waits)), "a statement that waits")
             other.execute(touch, [DAY])  # who began to wait first is the one that is undone
         assert result.result(30) == done
+    (told,) = [message for message in caplog.messages if "tried again (try 1)" in message]
+    assert "\n" not in told, "a statement is of no use to who reads the log"
 
 
 def test_a_group_that_waits_for_moves_waits_whole(replica: Replica) -> None:
